@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// What is derived from page tables and frames (TLB entries, fetch translations, translated code),
+// and must be dropped the moment its source changes: the TLB is invisible to guests.
+#pragma once
+
+#include "hv/base/units.hpp"
+
+namespace ring3 {
+
+/// Told of every change that can make derived state stale. Called by hv/memory, after the change and
+/// before the guest runs its next instruction; implemented by engines. No call may call back into
+/// hv/memory.
+class DerivedState {
+public:
+    virtual ~DerivedState() = default;
+
+    /// A present leaf entry for this page changed or went away, in some address space.
+    virtual void page_changed(Vaddr page) = 0;
+    /// Present entries changed for pages that cannot be named one by one.
+    virtual void all_pages_changed() = 0;
+    /// Rights to this frame were taken away (freed, shared, retyped): drop each translation to it,
+    /// and each block of code translated from it.
+    virtual void frame_lost(Mfn frame) = 0;
+    /// Bytes of a frame whose `Frame::has_code` is set were written other than by the engine.
+    virtual void frame_written(Mfn frame, std::uint64_t offset, std::uint64_t length) = 0;
+};
+
+}  // namespace ring3

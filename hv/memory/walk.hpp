@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// The page walk: from a root table and a virtual address to a frame, with the rights asked for. The
+// only place where a guest-visible translation comes into being, so the only place where isolation
+// is decided: the frame found must belong to the domain (or be granted to it) with these rights.
+#pragma once
+
+#include <cstdint>
+
+#include "hv/base/units.hpp"
+#include "hv/memory/frame_table.hpp"
+
+namespace ring3 {
+
+enum class Access : std::uint8_t { read, write, execute };
+
+/// Page-fault error code bits (SDM vol. 3, 4.7). The user bit is the caller's to add: under Xen it
+/// says "guest user mode", which the tables do not know.
+namespace fault_bits {
+constexpr std::uint32_t present = 1, write = 2, user = 4, reserved = 8, fetch = 16;
+}
+
+struct WalkResult {
+    enum class Kind : std::uint8_t {
+        mapped,       ///< `host`, `mfn` and `writable` hold
+        fault,        ///< `error_code` holds
+        table_write,  ///< a write to a read-only mapping of an L1 table (`mfn`): the hypervisor makes it
+    };
+    Kind kind = Kind::fault;
+    /// Stores through this translation are allowed from now on (RW on all levels and D now set).
+    bool writable = false;
+    std::uint32_t error_code = 0;
+    Mfn mfn{};
+    /// Start of the page in host memory.
+    std::byte* host = nullptr;
+};
+
+/// Start of the machine-to-phys table in every address space (xen.h: HYPERVISOR_VIRT_START).
+constexpr Vaddr m2p_start{0xffff'8000'0000'0000};
+/// End of the hole that belongs to Xen: L4 slots 256 to 271.
+constexpr Vaddr xen_hole_end{0xffff'8800'0000'0000};
+
+/// Translates `va` under the L4 table `root` for `domain`. Sets A bits on the way and D for a write,
+/// exactly as hardware would, and only when the access is allowed. Does not look at the US bit: a
+/// PV guest's mode chooses its root instead. `va` must be canonical.
+/// `table_write` is returned for a write (by a guest whose `table_write_assist` is on) to a present
+/// read-only entry whose frame is a validated L1 table of this domain.
+WalkResult walk(FrameTable& frames, Mfn root, Vaddr va, Access access, DomainId domain,
+                bool table_write_assist);
+
+}  // namespace ring3
