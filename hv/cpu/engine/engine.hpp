@@ -24,6 +24,8 @@ struct Exit {
     };
     Reason reason = Reason::budget_spent;
     std::uint8_t vector = 0;
+    /// Bytes of the instruction that left (syscall, interrupt): RIP - length is its address.
+    std::uint8_t length = 0;
     bool has_error_code = false;
     std::uint32_t error_code = 0;
     /// Faulting address of a #PF (vector 14).
