@@ -38,7 +38,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::optional<std::string> nearest_name(std::string_view wanted,
                                         std::span<const std::string> known) {
-    // A name of thousands of letters is no misspelling of anything, and would cost a square of them.
+    // A name of thousands of letters is no misspelling of anything, and would cost a square of
+    // them.
     constexpr std::size_t longest_name = 256;
     if (wanted.size() > longest_name) return std::nullopt;
 

@@ -11,8 +11,8 @@
 namespace ring3 {
 
 /// The known name that takes the fewest edits (insert, delete, replace, swap neighbours) to become
-/// `wanted`; the first of several equals. Nothing when even that one is more edits away than a third
-/// of the letters, rounded up: then it would be a guess, not a misspelling.
+/// `wanted`; the first of several equals. Nothing when even that one is more edits away than a
+/// third of the letters, rounded up: then it would be a guess, not a misspelling.
 std::optional<std::string> nearest_name(std::string_view wanted,
                                         std::span<const std::string> known);
 
