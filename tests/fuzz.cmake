@@ -9,7 +9,9 @@ set(fuzz_seconds 10 CACHE STRING "how long ctest runs each fuzz target")
 set(fuzz_tree "${PROJECT_BINARY_DIR}/fuzz")
 set(fuzz_build_command "${CMAKE_COMMAND}" --build "${fuzz_tree}")
 
-if(fuzz_sources AND NOT RING3_FUZZ)
+if(RING3_SANITIZE AND NOT RING3_FUZZ)
+    return()  # the targets bring their own sanitizers: once is enough
+elseif(fuzz_sources AND NOT RING3_FUZZ)
     include(ProcessorCount)
     ProcessorCount(processors)
     add_test(NAME fuzz/configure WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
