@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace ring3 {
@@ -11,6 +12,7 @@ namespace ring3 {
 class DerivedState;
 class Environment;
 class FrameTable;
+class Params;
 struct CpuState;
 
 /// Why run() returned. The state is precise: RIP is the next instruction to run.
@@ -37,6 +39,8 @@ struct Exit {
 class Engine {
 public:
     static constexpr const char* kind = "engine";
+    /// What an engine's constructor takes.
+    using Factory = std::unique_ptr<Engine> (*)(Params&, FrameTable&);
 
     virtual ~Engine() = default;
 
