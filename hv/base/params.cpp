@@ -76,10 +76,10 @@ std::int64_t Params::whole_number(std::string_view name, std::int64_t default_va
 }
 
 Duration Params::duration(std::string_view name, Duration default_value, std::string_view meaning,
-                          Duration least) {
+                          Duration least, Duration most) {
     const std::int64_t unit = nanoseconds_per_unit(name);
     // The upper bound keeps the product below in range.
-    const Range range{least.count() / unit, Duration::max().count() / unit};
+    const Range range{least.count() / unit, most.count() / unit};
     return Duration{whole_number(name, default_value.count() / unit, range, meaning) * unit};
 }
 

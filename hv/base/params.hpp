@@ -53,7 +53,7 @@ public:
     /// The name of a duration ends in its unit, which the value is a whole number of: _ns _us _ms
     /// _s.
     Duration duration(std::string_view name, Duration default_value, std::string_view meaning,
-                      Duration least = Duration{0});
+                      Duration least = Duration::zero(), Duration most = Duration::max());
     std::int64_t integer(std::string_view name, std::int64_t default_value, Range range,
                          std::string_view meaning);
     bool boolean(std::string_view name, bool default_value, std::string_view meaning);
