@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// A scheduler says which vCPU a pCPU runs next and for how long. The machine keeps the run states,
+// does the accounting and calls; a policy answers. Chosen by name, each in one file of this folder.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "hv/base/units.hpp"
+#include "hv/sched/vcpu.hpp"
+
+namespace ring3 {
+
+/// Which pCPUs should pick again now, though their slice is not spent.
+class Kicks {
+public:
+    void kick(PcpuId pcpu) {
+        if (!asked(pcpu)) pcpus_.push_back(pcpu);
+    }
+    bool asked(PcpuId pcpu) const {
+        return std::find(pcpus_.begin(), pcpus_.end(), pcpu) != pcpus_.end();
+    }
+
+private:
+    std::vector<PcpuId> pcpus_;
+};
+
+class Scheduler {
+public:
+    static constexpr const char* kind = "scheduler";
+    using Vcpu = sched::Vcpu;
+    /// vcpu == nullptr: idle until the next wake.
+    struct Choice {
+        Vcpu* vcpu = nullptr;
+        Duration slice{};
+    };
+    enum class Why : std::uint8_t { slice_spent, preempted, yielded, blocked };
+
+    virtual ~Scheduler() = default;
+
+    /// The vCPU joined before, and did not run or wait to run; now it can. An idle pCPU picks again
+    /// in any case.
+    virtual void wake(Vcpu&, Time now, Kicks&) = 0;
+    /// The vCPU ran on this pCPU and does not any more. Unless `blocked`, it can still run.
+    virtual void stopped(Vcpu&, PcpuId, Duration ran, Why, Time now) = 0;
+    /// Called when the pCPU runs nothing. The vCPU chosen must be able to run, must not run
+    /// elsewhere, and gets a slice above zero.
+    virtual Choice pick(PcpuId, Time now) = 0;
+    /// A new vCPU; it cannot run yet.
+    virtual void join(Vcpu&, Time) {}
+    /// The vCPU goes away, able to run or not, but not running.
+    virtual void leave(Vcpu&, Time) {}
+    /// Weight, cap, period, budget or affinity changed; the vCPU still has the old ones.
+    virtual void adjust(Vcpu&, const SchedParams&, Time) {}
+    /// When timer() is to be called next: replenishment, accounting...
+    virtual Time next_event(PcpuId) { return never; }
+    virtual void timer(PcpuId, Time, Kicks&) {}
+};
+
+}  // namespace ring3
