@@ -7,9 +7,9 @@
 
 namespace ring3 {
 
-/// Told of every change that can make derived state stale. Called by hv/memory, after the change and
-/// before the guest runs its next instruction; implemented by engines. No call may call back into
-/// hv/memory.
+/// Told of every change that can make derived state stale. Called by hv/memory, after the change
+/// and before the guest runs its next instruction; implemented by engines. No call may call back
+/// into hv/memory.
 class DerivedState {
 public:
     virtual ~DerivedState() = default;

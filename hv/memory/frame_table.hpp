@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The machine's frames: who owns each, what it is used as, how often, and what backs it. An mfn is a
-// name: only this table knows the host memory behind it.
+// The machine's frames: who owns each, what it is used as, how often, and what backs it. An mfn is
+// a name: only this table knows the host memory behind it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "hv/base/check.hpp"
 #include "hv/base/units.hpp"
+#include "hv/memory/host_mapping.hpp"
 
 namespace ring3 {
 
@@ -20,7 +21,17 @@ class DerivedState;
 /// (Xen's PGT_* types). `writable` = mapped writable at least once; `none` = type count is zero.
 enum class PageType : std::uint8_t { none, writable, l1, l2, l3, l4, segment_descriptors };
 
-/// One machine frame.
+constexpr PageType table_type(int level) {
+    return static_cast<PageType>(static_cast<int>(PageType::l1) + level - 1);
+}
+/// The level of a page table, 0 for every other type.
+constexpr int table_level(PageType type) {
+    return type >= PageType::l1 && type <= PageType::l4
+               ? static_cast<int>(type) - static_cast<int>(PageType::l1) + 1
+               : 0;
+}
+
+/// One machine frame. All zeroes is a free frame.
 /// Invariants: type_count == 0 <=> type == none; pinned adds one to type_count and to ref_count;
 /// ref_count >= type_count; host is null only when the frame is free or absent.
 struct Frame {
@@ -30,60 +41,110 @@ struct Frame {
     bool pinned = false;
     /// The frame belongs to `owner` (false: free).
     bool allocated = false;
-    /// Set and cleared by the engine alone: blocks translated from this frame exist, so that a store
-    /// to it must take the slow path and `DerivedState::frame_written` must be told.
+    /// `owner` gave it up (PageTables::give_up): it becomes free with its last reference.
+    bool given_up = false;
+    /// Set and cleared by the engine alone: blocks translated from this frame exist, so that a
+    /// store to it must take the slow path and `DerivedState::frame_written` must be told.
     bool has_code = false;
     std::uint32_t type_count = 0;
     std::uint32_t ref_count = 0;
-    /// For a frame used as an L1 table: the virtual address that its entry 0 translated in the walks
-    /// that used it; unknown until the first walk, ambiguous when walks disagreed. Tells which page
-    /// a changed entry was derived for. For L2 to L4: whether any walk used it (known/unknown).
-    static constexpr std::uint64_t no_walk_yet = 1;
+    /// The rest is written by successful walks that used this frame as a table, and holds only
+    /// while `walk_epoch` is FrameTable::walk_epoch(): what was derived before that is gone. Of an
+    /// L1 table: the virtual address that its entry 0 translated, or `several_places`.
     static constexpr std::uint64_t several_places = 2;
-    std::uint64_t walked_at = no_walk_yet;
+    std::uint64_t walked_at = 0;
+    std::uint64_t walk_epoch = 0;
 };
 
 /// All frames of one machine, and the machine-to-phys table that guests read.
 class FrameTable {
 public:
+    /// Name of the machine's first frame: 4 GiB up, so that a pseudo-physical frame number taken
+    /// for an mfn is refused instead of naming another frame of the same guest.
+    static constexpr Mfn first_mfn{0x100000};
+
     /// A machine of `total` frames. Host memory is reserved at once, and populated on first touch.
     explicit FrameTable(Frames total);
-    ~FrameTable();
     FrameTable(const FrameTable&) = delete;
     FrameTable& operator=(const FrameTable&) = delete;
 
-    Frames total() const;
-    Frames free() const;
+    Frames total() const { return total_; }
+    Frames free() const { return free_; }
+    /// One past the machine's last frame.
+    Mfn end_mfn() const { return first_mfn + total_.raw; }
 
     /// A zeroed frame for this domain; lowest free mfn first, so that a run repeats. Empty when the
     /// machine is full.
     std::optional<Mfn> allocate(DomainId owner);
     /// Gives the frame back and zeroes it. Its counts must be zero.
     void release(Mfn mfn);
+    /// Gives back every frame of a domain that is gone, whatever references they hold on each
+    /// other.
+    void release_all(DomainId owner);
 
     /// The frame, or null when the machine has no such frame (mfn from a guest: check this).
-    Frame* find(Mfn mfn);
+    Frame* find(Mfn mfn) {
+        const std::uint64_t index = mfn.raw - first_mfn.raw;  // wraps below first_mfn: out of range
+        return index < total_.raw ? frames_ + index : nullptr;
+    }
+    const Frame* find(Mfn mfn) const { return const_cast<FrameTable*>(this)->find(mfn); }
     /// The frame; it must exist.
-    Frame& at(Mfn mfn);
+    Frame& at(Mfn mfn) {
+        Frame* const frame = find(mfn);
+        HV_CHECK(frame != nullptr, "a frame that the machine does not have");
+        return *frame;
+    }
+    Mfn mfn_of(const Frame& frame) const {
+        return first_mfn + static_cast<std::uint64_t>(&frame - frames_);
+    }
 
-    /// Writes bytes into a frame from outside of the engine (hypercalls, back ends, the builder), and
-    /// drops code translated from them. All writes of ours to guest frames go through here.
+    /// Writes bytes into a frame from outside of the engine (hypercalls, back ends, the builder),
+    /// and drops code translated from them. All writes of ours to guest frames go through here; a
+    /// page table's or descriptor frame's only through PageTables.
     void write(Mfn mfn, std::uint64_t offset, std::span<const std::byte> bytes);
 
-    /// Machine-to-phys: one u64 per mfn, in frames that belong to Xen and that every guest may read.
+    /// Machine-to-phys: one u64 per mfn from 0, in pages that belong to Xen and that every guest
+    /// may read. All ones for a frame that nobody owns.
     Pfn m2p(Mfn mfn) const;
     void set_m2p(Mfn mfn, Pfn pfn);
-    /// The host page behind page `n` of the machine-to-phys table; null past its end.
+    /// The host page behind page `n` of the machine-to-phys table; null past its end. It moves
+    /// once: pages where nothing was set share one page of ones (DerivedState::page_changed tells).
     std::byte* m2p_page(std::uint64_t n);
-    std::uint64_t m2p_pages() const;
+    std::uint64_t m2p_pages() const { return m2p_set_.size(); }
 
     /// Who must hear of changes. May be null (tests).
-    void set_derived_state(DerivedState* listener);
-    DerivedState* derived_state() const;
+    void set_derived_state(DerivedState* listener) { listener_ = listener; }
+    DerivedState* derived_state() const { return listener_; }
+
+    /// Counts the times that everything derived was dropped; a table that no walk has used since
+    /// then can change without a word.
+    std::uint64_t walk_epoch() const { return walk_epoch_; }
+    bool was_walked(const Frame& table) const { return table.walk_epoch == walk_epoch_; }
+    /// Drops all translations.
+    void all_pages_changed();
+    /// An entry of an L1 table, or one that leads to several pages, takes something away.
+    void entry_changed(const Frame& table, unsigned index);
+    /// Bytes of `frame` were written by the hypervisor.
+    void written(const Frame& frame, std::uint64_t offset, std::uint64_t length);
 
 private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    std::uint64_t index_of(Mfn mfn) const { return mfn.raw - first_mfn.raw; }
+    void forget(Frame& frame);
+
+    Frames total_;
+    Frames free_;
+    HostMapping memory_;
+    HostMapping frame_memory_;
+    HostMapping m2p_memory_;
+    Frame* frames_;
+    /// One bit per frame, set = free; no word before lowest_free_word_ has one.
+    std::vector<std::uint64_t> free_bits_;
+    std::size_t lowest_free_word_ = 0;
+    /// Whether page n of the machine-to-phys table has memory of its own.
+    std::vector<bool> m2p_set_;
+    alignas(page_size) std::byte m2p_unset_[page_size];
+    DerivedState* listener_ = nullptr;
+    std::uint64_t walk_epoch_ = 1;
 };
 
 }  // namespace ring3

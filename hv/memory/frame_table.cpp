@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// Frames are handed out in mfn order from a bitmap; their memory is one file, of which a freed
+// frame gives its page back to the host.
+#include "hv/memory/frame_table.hpp"
+
+#include <bit>
+#include <cstring>
+#include <new>
+
+#include "hv/memory/derived_state.hpp"
+#include "hv/memory/walk.hpp"
+
+namespace ring3 {
+
+namespace {
+
+constexpr std::uint64_t m2p_entries_per_page = page_size / sizeof(std::uint64_t);
+constexpr unsigned bits_per_word = 64;
+
+constexpr std::uint64_t round_up(std::uint64_t n, std::uint64_t unit) {
+    return (n + unit - 1) / unit * unit;
+}
+
+constexpr std::uint64_t m2p_page_count(Frames total) {
+    return round_up(FrameTable::first_mfn.raw + total.raw, m2p_entries_per_page) /
+           m2p_entries_per_page;
+}
+
+}  // namespace
+
+FrameTable::FrameTable(Frames total)
+    : total_(total),
+      free_(total),
+      memory_("ring3 frames", total.raw * page_size),
+      frame_memory_("ring3 frame table", round_up(total.raw * sizeof(Frame), page_size)),
+      m2p_memory_("ring3 machine-to-phys", m2p_page_count(total) * page_size),
+      // Zeroed memory holds free Frames already: an implicit-lifetime type, nothing to construct.
+      frames_(std::launder(reinterpret_cast<Frame*>(frame_memory_.data()))),
+      free_bits_(round_up(total.raw, bits_per_word) / bits_per_word, ~std::uint64_t{0}),
+      m2p_set_(m2p_page_count(total), false) {
+    HV_CHECK(total.raw > 0, "a machine without memory");
+    if (total.raw % bits_per_word != 0) {
+        free_bits_.back() = (std::uint64_t{1} << (total.raw % bits_per_word)) - 1;
+    }
+    std::memset(m2p_unset_, 0xff, sizeof m2p_unset_);
+}
+
+std::optional<Mfn> FrameTable::allocate(DomainId owner) {
+    if (free_.raw == 0) return std::nullopt;
+    while (free_bits_[lowest_free_word_] == 0) ++lowest_free_word_;
+    std::uint64_t& word = free_bits_[lowest_free_word_];
+    const auto bit = static_cast<std::uint64_t>(std::countr_zero(word));
+    word &= word - 1;
+    free_ = free_ - 1;
+
+    const std::uint64_t index = lowest_free_word_ * bits_per_word + bit;
+    Frame& frame = frames_[index];
+    frame = Frame{.host = memory_.data() + index * page_size, .owner = owner, .allocated = true};
+    return first_mfn + index;
+}
+
+void FrameTable::forget(Frame& frame) {
+    const Mfn mfn = mfn_of(frame);
+    set_m2p(mfn, Pfn{~std::uint64_t{0}});
+    frame = Frame{};
+    const std::uint64_t index = index_of(mfn);
+    const std::size_t word = index / bits_per_word;
+    free_bits_[word] |= std::uint64_t{1} << (index % bits_per_word);
+    if (word < lowest_free_word_) lowest_free_word_ = word;
+    ++free_;
+}
+
+void FrameTable::release(Mfn mfn) {
+    Frame& frame = at(mfn);
+    HV_CHECK(frame.allocated, "a free frame is released");
+    HV_CHECK(frame.ref_count == 0 && frame.type_count == 0, "a frame in use is released");
+    if (listener_ != nullptr) listener_->frame_lost(mfn);
+    forget(frame);
+    memory_.discard(index_of(mfn) * page_size, page_size);
+}
+
+void FrameTable::release_all(DomainId owner) {
+    all_pages_changed();
+    std::uint64_t run_start = 0, run_length = 0;  // of neighbours, discarded by one call
+    for (std::uint64_t index = 0; index < total_.raw; ++index) {
+        Frame& frame = frames_[index];
+        if (!frame.allocated || frame.owner != owner) continue;
+        // No translation is left; blocks of code are.
+        if (frame.has_code && listener_ != nullptr) listener_->frame_lost(first_mfn + index);
+        forget(frame);
+        if (run_length != 0 && run_start + run_length != index) {
+            memory_.discard(run_start * page_size, run_length * page_size);
+            run_length = 0;
+        }
+        if (run_length++ == 0) run_start = index;
+    }
+    if (run_length != 0) memory_.discard(run_start * page_size, run_length * page_size);
+}
+
+void FrameTable::write(Mfn mfn, std::uint64_t offset, std::span<const std::byte> bytes) {
+    Frame& frame = at(mfn);
+    HV_CHECK(frame.allocated && offset <= page_size && bytes.size() <= page_size - offset,
+             "a write outside of a frame");
+    HV_CHECK(frame.type == PageType::none || frame.type == PageType::writable,
+             "a write past the accounting of page tables");
+    if (bytes.empty()) return;
+    std::memcpy(frame.host + offset, bytes.data(), bytes.size());
+    written(frame, offset, bytes.size());
+}
+
+Pfn FrameTable::m2p(Mfn mfn) const {
+    HV_CHECK(find(mfn) != nullptr, "machine-to-phys of a frame that the machine does not have");
+    if (!m2p_set_[mfn.raw / m2p_entries_per_page]) return {~std::uint64_t{0}};
+    Pfn pfn;
+    std::memcpy(&pfn.raw, m2p_memory_.data() + mfn.raw * sizeof pfn.raw, sizeof pfn.raw);
+    return pfn;
+}
+
+void FrameTable::set_m2p(Mfn mfn, Pfn pfn) {
+    HV_CHECK(find(mfn) != nullptr, "machine-to-phys of a frame that the machine does not have");
+    const std::uint64_t n = mfn.raw / m2p_entries_per_page;
+    if (!m2p_set_[n]) {
+        if (pfn.raw == ~std::uint64_t{0}) return;
+        std::memset(m2p_memory_.data() + n * page_size, 0xff, page_size);
+        m2p_set_[n] = true;
+        if (listener_ != nullptr) listener_->page_changed(m2p_start + n * page_size);
+    }
+    std::memcpy(m2p_memory_.data() + mfn.raw * sizeof pfn.raw, &pfn.raw, sizeof pfn.raw);
+}
+
+std::byte* FrameTable::m2p_page(std::uint64_t n) {
+    if (n >= m2p_set_.size()) return nullptr;
+    return m2p_set_[n] ? m2p_memory_.data() + n * page_size : m2p_unset_;
+}
+
+void FrameTable::all_pages_changed() {
+    ++walk_epoch_;
+    if (listener_ != nullptr) listener_->all_pages_changed();
+}
+
+void FrameTable::entry_changed(const Frame& table, unsigned index) {
+    if (!was_walked(table)) return;
+    if (table.type != PageType::l1 || table.walked_at == Frame::several_places) {
+        all_pages_changed();
+    } else if (listener_ != nullptr) {
+        listener_->page_changed(Vaddr{table.walked_at} + index * page_size);
+    }
+}
+
+void FrameTable::written(const Frame& frame, std::uint64_t offset, std::uint64_t length) {
+    if (frame.has_code && listener_ != nullptr) {
+        listener_->frame_written(mfn_of(frame), offset, length);
+    }
+}
+
+}  // namespace ring3
