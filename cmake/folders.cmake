@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Finds the folders that hold sources. OBJECT libraries, because the linker drops from an archive the
-# object files that nobody names, and a policy that registers itself is named by nobody.
+# Finds the folders that hold sources. They become OBJECT libraries, because the linker drops from
+# an archive what nobody names, and a policy that registers itself is named by nobody.
 
 # Sets ${out} to the .cpp files below the given folders of this directory, sorted.
 function(ring3_sources out)

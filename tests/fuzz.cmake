@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# tests/fuzz/loader_fuzz.cpp is the libFuzzer target loader_fuzz. libFuzzer comes with clang and wants
-# everything instrumented, so the targets have a build tree of their own (preset `fuzz`); in the other
-# presets, building that tree and running each target for a short while are tests of ctest.
+# tests/fuzz/loader_fuzz.cpp is the libFuzzer target loader_fuzz. libFuzzer is clang's and wants
+# everything instrumented, so the targets have a build tree of their own (preset `fuzz`); building
+# that tree, and running each target for a short while, are tests of the preset `release`.
 # Inputs to start from stand in tests/fuzz/corpus/<target>/.
 
 ring3_sources(fuzz_sources fuzz)
