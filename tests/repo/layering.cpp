@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+#include "tests/repo/layering.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <regex>
+
+#include <fmt/format.h>
+
+namespace ring3::repo {
+
+namespace {
+
+/// A folder, and those it may include headers of beside its own. What is not listed here may
+/// include nothing, so a new folder needs its row. Rows for a folder inside another one win over
+/// the outer.
+struct Layer {
+    std::string_view folder;
+    std::vector<std::string_view> may_include;
+};
+
+const std::vector<Layer> layers = {
+    {"hv/base", {}},
+    {"hv/abi", {"hv/base"}},
+    {"hv/trace", {"hv/base"}},
+    {"hv/sched", {"hv/base"}},
+    {"hv/clock", {"hv/base"}},
+    {"hv/memory/policy", {"hv/base"}},
+    {"hv/io/path", {"hv/base"}},
+    {"hv/cpu/engine/engine.hpp", {"hv/base"}},
+    {"hv/memory", {"hv/base", "hv/memory/policy"}},
+    {"hv/cpu", {"hv/base", "hv/memory"}},
+    // Interfaces only: a vCPU's state, the engine, the scheduler, never one of their kinds.
+    {"hv/domain",
+     {"hv/base", "hv/abi", "hv/trace", "hv/memory", "hv/cpu/state.hpp", "hv/cpu/environment.hpp",
+      "hv/cpu/engine/engine.hpp", "hv/sched"}},
+    {"hv/io",
+     {"hv/base", "hv/abi", "hv/trace", "hv/memory", "hv/cpu/state.hpp", "hv/domain", "hv/sched",
+      "hv/io/path"}},
+    {"hv/machine", {"hv"}},
+    {"hv/control", {"hv"}},
+    {"workloads/images", {"hv/base", "build_info.hpp"}},
+    {"cli", {"hv", "workloads", "build_info.hpp"}},
+    {"tests", {"hv", "cli", "workloads", "tests", "build_info.hpp"}},
+};
+
+/// A library's headers, and the only folders that may include them. A test has the doors of what it
+/// tests. No folder at all: every one may.
+struct Door {
+    std::string_view header;  ///< how the name in <...> begins
+    std::vector<std::string_view> folders;
+};
+
+const std::vector<Door> doors = {
+    {"Zydis/", {"hv/cpu", "tests/insn", "tests/oracle", "tests/bench"}},
+    {"Zycore/", {"hv/cpu"}},
+    {"asmjit/", {"hv/cpu", "tests/insn", "tests/oracle", "tests/bench"}},
+    {"xen/", {"hv/abi"}},
+    {"libxlutil.h", {"hv/machine/config"}},
+    {"libxl", {"hv/machine/config"}},
+    {"toml++/", {"hv/machine/config"}},
+    {"boost/program_options", {"cli"}},
+    {"openssl/", {"hv/base"}},
+    {"archive", {"workloads/images"}},
+    {"zlib.h", {"hv/domain/builder"}},
+    {"bzlib.h", {"hv/domain/builder"}},
+    {"lzma.h", {"hv/domain/builder"}},
+    {"lz4", {"hv/domain/builder"}},
+    {"zstd", {"hv/domain/builder"}},
+    {"nlohmann/", {"cli", "hv/trace", "hv/control", "workloads/images"}},
+    {"gtest/", {"tests"}},
+    {"gmock/", {"tests"}},
+    {"benchmark/", {"tests/bench"}},
+    {"fmt/", {}},
+};
+
+/// C and Linux: the host's own interface, and no library's.
+const std::regex host_header{
+    "(sys|linux|asm|arpa|netinet)/.*|(cpuid|dlfcn|elf|err|errno|fcntl|getopt|immintrin|limits|poll|"
+    "pthread|pty|pwd|sched|signal|spawn|termios|ucontext|unistd|x86intrin)\\.h|[a-z0-9_]+"};
+
+/// A name that only one place may use, if any.
+struct Reserved {
+    std::regex name;
+    std::string_view folder;
+    std::string_view place;
+    std::string_view reason;
+};
+
+const std::vector<Reserved> reserved = {
+    {std::regex{
+         "\\b(steady_clock|system_clock|high_resolution_clock|clock_gettime|gettimeofday)\\b"},
+     "hv", "hv/clock/wall", "the host's clock is read by the wall clock alone"},
+    {std::regex{"\\b(random_device|getrandom|arc4random|s?rand\\()|/dev/u?random"}, "hv", "nowhere",
+     "randomness comes from a seeded generator that is passed in"},
+    {std::regex{"\\b(__rdtsc|__rdtscp|_rdrand\\w*|_rdseed\\w*)\\b"}, "hv", "nowhere",
+     "the host's counters do not reach a guest"},
+    {std::regex{"\\b_?(setjmp|longjmp|siglongjmp|sigsetjmp)\\b"}, "hv", "nowhere",
+     "engines return; nothing jumps over frames"},
+};
+
+bool is_in_any(std::string_view path, const std::vector<std::string_view>& folders) {
+    return std::ranges::any_of(folders, [&](auto folder) { return is_below(path, folder); });
+}
+
+const Layer* layer_of(std::string_view path) {
+    const Layer* innermost = nullptr;
+    for (const Layer& layer : layers)
+        if (is_below(path, layer.folder) &&
+            (!innermost || layer.folder.size() > innermost->folder.size()))
+            innermost = &layer;
+    return innermost;
+}
+
+std::optional<std::string> fault_of_own(const SourceFile& file, const Layer& layer,
+                                        const std::string& header) {
+    if (!header.starts_with("hv/") && !header.starts_with("cli/") &&
+        !header.starts_with("workloads/") && !header.starts_with("tests/") &&
+        header != "build_info.hpp")
+        return fmt::format("\"{}\" is not written from the repository's root", header);
+    if (header.ends_with(".cpp")) return fmt::format("\"{}\" is not a header", header);
+    const Layer* its_layer = layer_of(header);
+    // An inner layer is not its outer one's own: hv/memory names hv/memory/policy to include it.
+    const bool is_own = its_layer == &layer || folder_of(header) == folder_of(file.path);
+    if (is_own || is_in_any(header, layer.may_include)) return std::nullopt;
+    return fmt::format("{} may not include \"{}\"", layer.folder, header);
+}
+
+std::optional<std::string> fault_of_foreign(const SourceFile& file, const std::string& header) {
+    for (const Door& door : doors) {
+        if (!header.starts_with(door.header)) continue;
+        const std::string_view path = file.path;
+        const std::string_view tested = is_below(path, "tests") ? path.substr(6) : path;
+        if (door.folders.empty() || is_in_any(path, door.folders) ||
+            is_in_any(tested, door.folders))
+            return std::nullopt;
+        return fmt::format("<{}> may be included in {} only", header,
+                           fmt::join(door.folders, ", "));
+    }
+    if (std::regex_match(header, host_header)) return std::nullopt;
+    return fmt::format("<{}> is of a library that has no door in tests/repo/layering.cpp", header);
+}
+
+}  // namespace
+
+Breaches layering_breaches(const SourceFile& file) {
+    static const std::regex include{R"(^\s*#\s*include\s*([<"])([^>"]+)[>"].*)"};
+    Breaches breaches;
+    const Layer* layer = layer_of(file.path);
+    if (layer == nullptr)
+        report(breaches, file, 1, "its folder has no row in tests/repo/layering.cpp");
+
+    for (std::size_t i = 0; layer != nullptr && i < file.lines.size(); ++i) {
+        std::smatch match;
+        if (!std::regex_match(file.lines[i], match, include)) continue;
+        const auto fault = match[1] == "<" ? fault_of_foreign(file, match[2])
+                                           : fault_of_own(file, *layer, match[2]);
+        if (fault) report(breaches, file, i + 1, *fault);
+    }
+    return breaches;
+}
+
+Breaches determinism_breaches(const SourceFile& file) {
+    static const std::regex comment{R"(//.*)"};
+    Breaches breaches;
+    for (std::size_t i = 0; i < file.lines.size(); ++i) {
+        const std::string code = std::regex_replace(file.lines[i], comment, "");
+        for (const Reserved& rule : reserved)
+            if (is_below(file.path, rule.folder) && !file.path.starts_with(rule.place) &&
+                std::regex_search(code, rule.name))
+                report(breaches, file, i + 1, rule.reason);
+    }
+    return breaches;
+}
+
+}  // namespace ring3::repo
