@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// The program ring3: finds the verb, runs it, and turns the errors that end a run into one message
+// and an exit code. The only place that catches them.
+#include <fmt/format.h>
+
+#include <boost/program_options/errors.hpp>
+#include <cstdio>
+#include <new>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "cli/verb.hpp"
+#include "build_info.hpp"
+#include "hv/base/nearest_name.hpp"
+
+namespace ring3 {
+namespace {
+
+constexpr const char* opening =
+    "ring3: a Xen-compatible hypervisor that runs as an ordinary process.\n"
+    "\n"
+    "usage: ring3 VERB [ARGUMENTS...]\n"
+    "       ring3 help VERB | --help | --version\n"
+    "\n";
+
+constexpr const char* closing =
+    "\n"
+    "To see a guest boot: ring3 create -c examples/hello.cfg\n";
+
+std::string overview() {
+    std::string text = opening;
+    for (const auto& [name, verb] : verbs()) text += fmt::format("  {:<10} {}\n", name, verb.summary);
+    return text + closing;
+}
+
+const Verb& verb_named(const std::string& name) {
+    const auto found = verbs().find(name);
+    if (found != verbs().end()) return found->second;
+    std::vector<std::string> names{"help"};
+    for (const auto& [known, verb] : verbs()) names.emplace_back(known);
+    throw ConfigError{fmt::format("there is no verb \"{}\"{}; `ring3 --help` lists the verbs", name,
+                                  nearest_name_hint(name, names))};
+}
+
+int print_result(const std::string& text) {
+    if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
+        throw std::system_error{errno, std::generic_category(), "cannot write to standard output"};
+    return to_int(ExitCode::ok);
+}
+
+int run(std::vector<std::string> arguments) {
+    if (arguments.empty()) {
+        print_error("no verb given; `ring3 --help` lists the verbs");
+        return to_int(ExitCode::usage);
+    }
+    const std::string first = arguments[0];
+    arguments.erase(arguments.begin());
+    if (first == "--version") return print_result(fmt::format("ring3 {}\n", build_info::version));
+    if (first == "--help" || first == "-h" || first == "help")
+        return print_result(arguments.empty() ? overview() : verb_named(arguments[0]).help);
+    const Verb& verb = verb_named(first);
+    for (const std::string& argument : arguments) {
+        if (argument == "--") break;
+        if (argument == "--help" || argument == "-h") return print_result(verb.help);
+    }
+    return verb.run(arguments);
+}
+
+int run_and_explain(std::vector<std::string> arguments) {
+    try {
+        return run(std::move(arguments));
+    } catch (const ConfigError& error) {
+        print_error(error.what());
+        return to_int(ExitCode::usage);
+    } catch (const boost::program_options::error& error) {
+        print_error(error.what());
+        return to_int(ExitCode::usage);
+    } catch (const EnvironmentError& error) {
+        print_error(error.what());
+    } catch (const std::system_error& error) {
+        print_error(error.what());
+    } catch (const std::bad_alloc&) {
+        print_error("the host has no memory left");
+    }
+    return to_int(ExitCode::environment);
+}
+
+}  // namespace
+}  // namespace ring3
+
+int main(int argc, char** argv) { return ring3::run_and_explain({argv + 1, argv + argc}); }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// A child process whose standard output is read here. Recipes use the system's own tools (apt, dpkg)
+// through it, and nothing else.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "workloads/images/file_descriptor.hpp"
+
+namespace ring3 {
+
+class Process final {
+public:
+    /// Starts `command` in `directory`, with nothing to read, in the C locale. The program is its first
+    /// word, looked up in PATH, or the file `program`. EnvironmentError if there is none.
+    Process(std::vector<std::string> command, const std::filesystem::path& directory,
+            const std::filesystem::path& program = {});
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
+    /// Ends the child if nobody waited for it.
+    ~Process();
+
+    /// Where the child's standard output arrives.
+    int output() const { return output_.raw(); }
+
+    /// Waits for the end. EnvironmentError with what the child said unless it ended with code 0.
+    void wait();
+
+private:
+    std::string complaint() const;
+
+    std::vector<std::string> command_;
+    FileDescriptor output_;
+    FileDescriptor errors_;
+    pid_t pid_ = -1;
+};
+
+/// Runs `command` to its end and gives what it wrote to its standard output.
+std::string output_of(std::vector<std::string> command, const std::filesystem::path& directory,
+                      const std::filesystem::path& program = {});
+
+}  // namespace ring3
