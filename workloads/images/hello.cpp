@@ -11,23 +11,24 @@
 namespace ring3 {
 namespace {
 
-// The kernel starts this; it gives its place to busybox's init, which works off etc/inittab.
+// The kernel starts this; it gives its place to busybox's init, which works off etc/inittab. The
+// console is opened again as a file of devtmpfs: that of the archive is hidden, and has no name, now.
 constexpr const char* first_process = R"(#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
-exec /sbin/init
+/bin/busybox mount -t devtmpfs devtmpfs /dev
+exec /sbin/init </dev/console >/dev/console 2>&1
 )";
 
-// hvc0, Xen's console, gets the shell: as its controlling terminal, so that job control and Ctrl-C
-// work. A shell that ends is replaced.
+// The console, whichever the kernel was given (under Xen hvc0), gets the shell: as its controlling
+// terminal, so that job control and Ctrl-C work. A shell that ends is replaced.
 constexpr const char* inittab = R"(::sysinit:/etc/init.d/rcS
-hvc0::respawn:-/bin/sh
-::shutdown:/bin/umount -a -r
+::respawn:-/bin/sh
+::shutdown:/bin/umount -a -r 2>/dev/null
 ::ctrlaltdel:/sbin/reboot
 )";
 
 constexpr const char* start_up = R"(#!/bin/sh
 mount -t sysfs sysfs /sys
-mount -t devtmpfs devtmpfs /dev
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
@@ -103,7 +104,7 @@ void Hello::build(const RecipeInputs& inputs, const std::filesystem::path& outpu
     root.add_file("etc/inittab", inittab);
     root.add_program("etc/init.d/rcS", start_up);
     root.add_file("etc/profile", profile);
-    root.add_file("etc/passwd", "root::0:0:root:/root:/bin/sh\n");
+    root.add_file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
     root.add_file("etc/group", "root:x:0:\n");
     KernelModules{inputs.images.at(kernel_) / "modules", modules}.add_to(root);
     root.write(output / "initrd");
