@@ -7,7 +7,6 @@
 ring3_sources(fuzz_sources fuzz)
 set(fuzz_seconds 10 CACHE STRING "how long ctest runs each fuzz target")
 set(fuzz_tree "${PROJECT_BINARY_DIR}/fuzz")
-set(fuzz_build_command "${CMAKE_COMMAND}" --build "${fuzz_tree}")
 
 if(RING3_SANITIZE AND NOT RING3_FUZZ)
     return()  # the targets bring their own sanitizers: once is enough
@@ -16,19 +15,24 @@ elseif(fuzz_sources AND NOT RING3_FUZZ)
     ProcessorCount(processors)
     add_test(NAME fuzz/configure WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
         COMMAND "${CMAKE_COMMAND}" --preset fuzz -B "${fuzz_tree}")
-    add_test(NAME fuzz/build COMMAND ${fuzz_build_command})
+    add_test(NAME fuzz/build
+        COMMAND "${CMAKE_COMMAND}" --build "${fuzz_tree}" --target fuzz_targets)
     set_tests_properties(fuzz/configure PROPERTIES FIXTURES_SETUP fuzz_configured LABELS slow)
     set_tests_properties(fuzz/build PROPERTIES LABELS slow TIMEOUT 1800
         PROCESSORS ${processors}  # ninja takes them all: no other test beside it
         FIXTURES_REQUIRED fuzz_configured FIXTURES_SETUP fuzz_built)
 endif()
 
+if(RING3_FUZZ)
+    add_custom_target(fuzz_targets)
+endif()
 foreach(source ${fuzz_sources})
     get_filename_component(name "${source}" NAME_WE)
     if(RING3_FUZZ)
         add_executable(${name} ${source})
         target_link_libraries(${name} PRIVATE ring3_flags ring3_parts)
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+        add_dependencies(fuzz_targets ${name})
         continue()
     endif()
 
