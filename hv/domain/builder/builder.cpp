@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "hv/domain/builder/builder.hpp"
 
-#include <xen/xen.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 
 #include <fmt/format.h>
 
+#include "hv/abi/xen.hpp"
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/domain/builder/hypercall_page.hpp"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "hv/domain/builder/hypercall_page.hpp"
 
-#include <xen/xen.h>
-
 #include <cstdint>
 #include <cstring>
+
+#include "hv/abi/xen.hpp"
 
 namespace ring3 {
 namespace {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "hv/domain/builder/xen_notes.hpp"
 
-#include <xen/elfnote.h>
-#include <xen/features.h>
-
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -12,6 +9,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "hv/abi/elfnote.hpp"
+#include "hv/abi/version.hpp"
 #include "hv/base/errors.hpp"
 
 namespace ring3 {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "hv/domain/builder/builder.hpp"
 
-#include <xen/elfnote.h>
-#include <xen/xen.h>
-
 #include <cstring>
 
 #include <gmock/gmock.h>
 
+#include "hv/abi/elfnote.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/memory/accounting_check.hpp"
 #include "hv/memory/frame_table.hpp"

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "hv/domain/builder/kernel_image.hpp"
 
-#include <xen/elfnote.h>
-#include <xen/features.h>
 #include <zlib.h>
 
 #include <functional>
 
 #include <gmock/gmock.h>
 
+#include "hv/abi/elfnote.hpp"
+#include "hv/abi/version.hpp"
 #include "hv/base/errors.hpp"
 #include "tests/hv/domain/builder/synthetic_kernel.hpp"
 

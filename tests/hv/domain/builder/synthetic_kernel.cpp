@@ -2,9 +2,10 @@
 #include "tests/hv/domain/builder/synthetic_kernel.hpp"
 
 #include <elf.h>
-#include <xen/elfnote.h>
 
 #include <cstring>
+
+#include "hv/abi/elfnote.hpp"
 
 namespace ring3::test {
 namespace {
