@@ -29,7 +29,8 @@ const std::vector<Layer> layers = {
     {"hv/io/path", {"hv/base"}},
     {"hv/cpu/engine/engine.hpp", {"hv/base"}},
     {"hv/memory", {"hv/base", "hv/memory/policy"}},
-    {"hv/cpu", {"hv/base", "hv/memory"}},
+    // The engine's interface, for the Exit that it and all below it answer with.
+    {"hv/cpu", {"hv/base", "hv/memory", "hv/cpu/engine/engine.hpp"}},
     // Interfaces only: a vCPU's state, the engine, the scheduler, never one of their kinds.
     {"hv/domain",
      {"hv/base", "hv/abi", "hv/trace", "hv/memory", "hv/cpu/state.hpp", "hv/cpu/environment.hpp",

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <regex>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -62,6 +61,27 @@ Breaches header_breaches(const SourceFile& file) {
         report(breaches, file, 1, "a header has one line `#pragma once`");
     if (!line_at(file, 1).starts_with("// "))
         report(breaches, file, 2, "a header says here what it is");
+    return breaches;
+}
+
+Breaches own_header_breaches(const SourceFile& file, const std::set<std::string>& paths) {
+    static const std::regex source{R"((.*)\.cpp)"};
+    static const std::regex test{R"(tests/(.*)_test\.cpp)"};
+    static const std::regex include{R"(#include ["<](.*)[">].*)"};
+    Breaches breaches;
+    std::smatch match;
+    std::string own;
+    for (const std::regex& kind : {source, test})
+        if (std::regex_match(file.path, match, kind) && paths.contains(match[1].str() + ".hpp"))
+            own = match[1].str() + ".hpp";
+    if (own.empty()) return breaches;
+
+    for (std::size_t i = 0; i < file.lines.size(); ++i) {
+        if (!std::regex_match(file.lines[i], match, include)) continue;
+        if (match[1] != own) report(breaches, file, i + 1, fmt::format("\"{}\" comes first", own));
+        return breaches;
+    }
+    report(breaches, file, 1, fmt::format("\"{}\" is not included", own));
     return breaches;
 }
 

@@ -50,6 +50,33 @@ TEST(Header, is_refused_without_pragma_once_or_explanation) {
                 ElementsAre("hv/a.hpp:2: a header says here what it is"));
 }
 
+TEST(OwnHeader, comes_first_everywhere) {
+    const auto files = source_tree();
+    std::set<std::string> paths;
+    for (const SourceFile& file : files) paths.insert(file.path);
+    Breaches breaches;
+    for (const SourceFile& file : files)
+        std::ranges::copy(own_header_breaches(file, paths), std::back_inserter(breaches));
+    EXPECT_TRUE(breaches.empty()) << listing(breaches);
+}
+
+TEST(OwnHeader, is_missed_in_a_source_and_in_a_test) {
+    const std::set<std::string> paths{"hv/sched/queue.hpp"};
+    const auto breaches_of = [&](const char* path, const char* text) {
+        return own_header_breaches(file_of(path, text), paths);
+    };
+    const char* first = "#include \"hv/sched/queue.hpp\"\n#include <vector>\n";
+    const char* late = "// tag\n#include <vector>\n#include \"hv/sched/queue.hpp\"\n";
+    EXPECT_THAT(breaches_of("hv/sched/queue.cpp", first), IsEmpty());
+    EXPECT_THAT(breaches_of("hv/sched/queue.cpp", late),
+                ElementsAre("hv/sched/queue.cpp:2: \"hv/sched/queue.hpp\" comes first"));
+    EXPECT_THAT(breaches_of("tests/hv/sched/queue_test.cpp", late),
+                ElementsAre(HasSubstr(":2: \"hv/sched/queue.hpp\" comes first")));
+    EXPECT_THAT(breaches_of("hv/sched/queue.cpp", "int a;"),
+                ElementsAre(HasSubstr("is not included")));
+    EXPECT_THAT(breaches_of("hv/sched/fifo.cpp", late), IsEmpty());
+}
+
 TEST(Lines, are_short_and_clean_everywhere) { expect_everywhere(line_breaches); }
 
 TEST(Lines, are_refused_when_long_or_unclean) {
