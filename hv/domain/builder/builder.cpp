@@ -131,7 +131,7 @@ private:
             info.mod_len = layout.initrd.count.raw * page_size;
             if (!layout.initrd_is_mapped) info.flags |= SIF_MOD_START_PFN;
         }
-        std::memcpy(info.cmd_line, params_.command_line.data(), params_.command_line.size());
+        params_.command_line.copy(reinterpret_cast<char*>(info.cmd_line), MAX_GUEST_CMDLINE);
         frames_.write(built_.start_info, 0, std::as_bytes(std::span(&info, 1)));
     }
 
