@@ -353,7 +353,7 @@ protected:
 
 TEST_F(RandomOperations, keep_the_accounting_exact_and_the_tlb_invisible) {
     const std::uint64_t seed = from_environment("RING3_TEST_SEED", 20240229);
-    const std::uint64_t operations = from_environment("RING3_TEST_OPERATIONS", 150'000);
+    const std::uint64_t operations = from_environment("RING3_TEST_OPERATIONS", 120'000);
     std::uint64_t done = 0;
     for (std::uint64_t i = 0; i < operations; ++i) {
         SCOPED_TRACE(testing::Message() << "seed " << seed << ", operation " << i);
