@@ -28,9 +28,7 @@ constexpr const char* help =
 
 using Names = std::span<const std::string>;
 
-ImageStore open_store() {
-    return {ImageStore::default_root(), registered_recipes(), print_note};
-}
+ImageStore open_store() { return {ImageStore::default_root(), registered_recipes(), print_note}; }
 
 std::string readable_size(std::uint64_t bytes) {
     constexpr double mib = 1024 * 1024;
@@ -39,10 +37,14 @@ std::string readable_size(std::uint64_t bytes) {
 
 const char* word_for(ImageStore::State state) {
     switch (state) {
-        case ImageStore::State::missing: return "not built";
-        case ImageStore::State::outdated: return "out of date";
-        case ImageStore::State::damaged: return "damaged";
-        case ImageStore::State::ready: return "built";
+        case ImageStore::State::missing:
+            return "not built";
+        case ImageStore::State::outdated:
+            return "out of date";
+        case ImageStore::State::damaged:
+            return "damaged";
+        case ImageStore::State::ready:
+            return "built";
     }
     return "";
 }

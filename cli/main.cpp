@@ -10,8 +10,8 @@
 #include <system_error>
 #include <vector>
 
-#include "cli/verb.hpp"
 #include "build_info.hpp"
+#include "cli/verb.hpp"
 #include "hv/base/nearest_name.hpp"
 
 namespace ring3 {
@@ -30,7 +30,8 @@ constexpr const char* closing =
 
 std::string overview() {
     std::string text = opening;
-    for (const auto& [name, verb] : verbs()) text += fmt::format("  {:<10} {}\n", name, verb.summary);
+    for (const auto& [name, verb] : verbs())
+        text += fmt::format("  {:<10} {}\n", name, verb.summary);
     return text + closing;
 }
 

@@ -15,8 +15,8 @@ std::map<std::string_view, Verb>& table() {
 }
 
 void print(const char* kind, std::string_view text) {
-    // One write, so that lines of several processes do not mix; and stdout's lines come first if both
-    // go to the same place.
+    // One write, so that lines of several processes do not mix; and stdout's lines come first if
+    // both go to the same place.
     std::fflush(stdout);
     const std::string line = std::string{"ring3: "} + kind + std::string{text} + "\n";
     std::fwrite(line.data(), 1, line.size(), stderr);

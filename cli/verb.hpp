@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A verb of the command line: `ring3 VERB ARGUMENTS...`. Each is one file in this folder that ends in
-//   const RegisteredVerb entry{{"image", "one line for --help", "the text of `ring3 help image`", run}};
+// A verb of the command line: `ring3 VERB ARGUMENTS...`. Each is one file in this folder that ends
+// in
+//   const RegisteredVerb entry{{"image", "one line for --help", "the text of `ring3 help image`",
+//   run}};
 // A verb throws ConfigError, EnvironmentError or std::system_error: main prints them and exits with
 // their code.
 #pragma once

@@ -63,10 +63,11 @@ std::vector<std::string> Apt::command(const char* tool, std::vector<std::string>
 Package Apt::candidate(const std::string& name) const {
     const std::string text = [&] {
         try {
-            return output_of(command("apt-cache", {"show", "--no-all-versions", name + ":amd64"}), "/");
+            return output_of(command("apt-cache", {"show", "--no-all-versions", name + ":amd64"}),
+                             "/");
         } catch (const EnvironmentError& error) {
-            throw AptError{fmt::format("apt knows no package {} ({}): {}", name,
-                                               error.what(), how_to_renew_lists)};
+            throw AptError{fmt::format("apt knows no package {} ({}): {}", name, error.what(),
+                                       how_to_renew_lists)};
         }
     }();
     Package package = parse_paragraph(text);
@@ -79,23 +80,24 @@ Package Apt::candidate(const std::string& name) const {
 Package Apt::behind(const Package& meta, const std::string& prefix) const {
     for (const std::string& name : meta.depends)
         if (name.starts_with(prefix)) return candidate(name);
-    throw EnvironmentError{fmt::format("package {} {} depends on no {}...", meta.name, meta.version,
-                                       prefix)};
+    throw EnvironmentError{
+        fmt::format("package {} {} depends on no {}...", meta.name, meta.version, prefix)};
 }
 
 fs::path Apt::download(const Package& package, const fs::path& into) const {
     fs::create_directories(into);
     try {
-        output_of(command("apt-get", {"download", fmt::format("{}:amd64={}", package.name,
-                                                              package.version)}),
+        output_of(command("apt-get",
+                          {"download", fmt::format("{}:amd64={}", package.name, package.version)}),
                   into);
     } catch (const EnvironmentError& error) {
         throw AptError{fmt::format("package {} {} cannot be fetched ({}): {}", package.name,
-                                           package.version, error.what(), how_to_renew_lists)};
+                                   package.version, error.what(), how_to_renew_lists)};
     }
     for (const auto& entry : fs::directory_iterator{into})
         if (entry.path().filename().string().starts_with(package.name + "_")) return entry.path();
-    throw EnvironmentError{fmt::format("apt-get download left no file of package {}", package.name)};
+    throw EnvironmentError{
+        fmt::format("apt-get download left no file of package {}", package.name)};
 }
 
 bool Apt::try_refresh() {

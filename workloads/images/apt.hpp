@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Debian packages by apt, as this machine is set up: which mirrors, which pins, which proxy is apt's
-// business. Nothing is installed, and no privilege is needed: packages are fetched as files.
+// Debian packages by apt, as this machine is set up: which mirrors, which pins, which proxy is
+// apt's business. Nothing is installed, and no privilege is needed: packages are fetched as files.
 #pragma once
 
 #include <filesystem>
@@ -39,12 +39,11 @@ public:
     Package behind(const Package& meta, const std::string& prefix) const;
 
     /// Fetches the file of a package into `into`. AptError if it cannot be had.
-    std::filesystem::path download(const Package& package,
-                                   const std::filesystem::path& into) const;
+    std::filesystem::path download(const Package& package, const std::filesystem::path& into) const;
 
-    /// From now on uses lists of its own, fetched at this moment: the system's may be missing, or so
-    /// old that the packages which they name are gone, and only root may renew those.
-    /// False if they cannot be fetched, or have been already.
+    /// From now on uses lists of its own, fetched at this moment: the system's may be missing, or
+    /// so old that the packages which they name are gone, and only root may renew those. False if
+    /// they cannot be fetched, or have been already.
     bool try_refresh();
 
 private:

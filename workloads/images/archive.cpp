@@ -32,7 +32,8 @@ Entry new_entry(const std::string& path, unsigned type, unsigned permissions) {
 
 std::string normal_path(const char* path) {
     std::string_view text = path != nullptr ? path : "";
-    while (text.starts_with("./") || text.starts_with("/")) text.remove_prefix(text[0] == '.' ? 2 : 1);
+    while (text.starts_with("./") || text.starts_with("/"))
+        text.remove_prefix(text[0] == '.' ? 2 : 1);
     while (text.ends_with("/")) text.remove_suffix(1);
     return std::string{text};
 }
@@ -46,7 +47,8 @@ std::string data_of(archive* reader, const std::string& name) {
         const int result = archive_read_data_block(reader, &block, &size, &offset);
         if (result == ARCHIVE_EOF) return content;
         if (result != ARCHIVE_OK)
-            throw EnvironmentError{fmt::format("{} is damaged: {}", name, archive_error_string(reader))};
+            throw EnvironmentError{
+                fmt::format("{} is damaged: {}", name, archive_error_string(reader))};
         // A hole in a sparse file arrives as a gap between offsets.
         content.resize(static_cast<std::size_t>(offset));
         content.append(static_cast<const char*>(block), size);
@@ -93,7 +95,8 @@ std::int64_t ArchiveReader::size() const { return archive_entry_size(entry_); }
 std::string ArchiveReader::content() { return data_of(archive_.get(), name_ + "/" + path_); }
 
 std::string decompress(const std::string& name, std::string_view bytes) {
-    const std::unique_ptr<archive, int (*)(archive*)> reader{archive_read_new(), &archive_read_free};
+    const std::unique_ptr<archive, int (*)(archive*)> reader{archive_read_new(),
+                                                             &archive_read_free};
     archive_read_support_format_raw(reader.get());
     archive_read_support_filter_all(reader.get());
     archive_entry* entry = nullptr;
@@ -119,7 +122,8 @@ ArchiveWriter::~ArchiveWriter() = default;
 void ArchiveWriter::check(int result) const {
     if (result == ARCHIVE_OK) return;
     const int error = archive_errno(archive_.get());
-    throw std::system_error{error > 0 ? error : EIO, std::generic_category(), "cannot write " + name_};
+    throw std::system_error{error > 0 ? error : EIO, std::generic_category(),
+                            "cannot write " + name_};
 }
 
 void ArchiveWriter::put(archive_entry* entry, std::string_view content) {
@@ -155,8 +159,7 @@ void ArchiveWriter::add_character_device(const std::string& path, unsigned major
 
 void ArchiveWriter::add_copy(const std::string& path, ArchiveReader& reader) {
     archive_entry* const source = reader.entry_;
-    const Entry entry =
-        new_entry(path, archive_entry_filetype(source), archive_entry_perm(source));
+    const Entry entry = new_entry(path, archive_entry_filetype(source), archive_entry_perm(source));
     if (const char* target = archive_entry_symlink(source))
         archive_entry_set_symlink(entry.get(), target);
     put(entry.get(), reader.is_file() ? reader.content() : std::string{});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Archives through libarchive: reading whatever it knows, writing tar and cpio whose bytes depend on
-// what was put in and on nothing else (no time, no owner, no inode of the host).
+// Archives through libarchive: reading whatever it knows, writing tar and cpio whose bytes depend
+// on what was put in and on nothing else (no time, no owner, no inode of the host).
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@ struct archive_entry;
 
 namespace ring3 {
 
-/// Goes through an archive once, from its first entry to its last. EnvironmentError if it is damaged.
+/// Goes through an archive once, from its first entry to its last. EnvironmentError if it is
+/// damaged.
 class ArchiveReader final {
 public:
     explicit ArchiveReader(int descriptor);

@@ -32,8 +32,7 @@ std::vector<std::string> busybox_tools(const std::string& busybox) {
     // Run from memory: the store may lie on a file system from which nothing may be executed.
     const FileDescriptor file{::memfd_create("busybox", 0)};
     for (std::size_t done = 0; done < busybox.size();) {
-        const ssize_t written =
-            ::write(file.raw(), busybox.data() + done, busybox.size() - done);
+        const ssize_t written = ::write(file.raw(), busybox.data() + done, busybox.size() - done);
         if (written < 0) throw std::system_error{errno, std::generic_category(), "busybox"};
         done += static_cast<std::size_t>(written);
     }

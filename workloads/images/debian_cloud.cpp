@@ -6,7 +6,8 @@ namespace ring3 {
 namespace {
 
 const RegisteredRecipe entry{std::make_unique<DebianKernel>(
-    "debian-cloud", "the kernel of Debian's cloud images: small, boots fastest", "linux-image-cloud-amd64")};
+    "debian-cloud", "the kernel of Debian's cloud images: small, boots fastest",
+    "linux-image-cloud-amd64")};
 
 }  // namespace
 }  // namespace ring3

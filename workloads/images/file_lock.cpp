@@ -10,8 +10,8 @@
 namespace ring3 {
 namespace {
 
-// Without O_CLOEXEC, on purpose: a tool that outlives its killed parent still writes into the folder
-// which the lock guards, and goes on holding it.
+// Without O_CLOEXEC, on purpose: a tool that outlives its killed parent still writes into the
+// folder which the lock guards, and goes on holding it.
 FileDescriptor open_lock(const std::filesystem::path& file) {
     FileDescriptor descriptor{::open(file.c_str(), O_RDWR | O_CREAT, 0666)};
     if (!descriptor.is_open())

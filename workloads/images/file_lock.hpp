@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A lock between processes: held as long as this object, or a child that it started, lives. The host
-// releases it however its holders end.
+// A lock between processes: held as long as this object, or a child that it started, lives. The
+// host releases it however its holders end.
 #pragma once
 
 #include <filesystem>

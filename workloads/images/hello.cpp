@@ -12,7 +12,8 @@ namespace ring3 {
 namespace {
 
 // The kernel starts this; it gives its place to busybox's init, which works off etc/inittab. The
-// console is opened again as a file of devtmpfs: that of the archive is hidden, and has no name, now.
+// console is opened again as a file of devtmpfs: that of the archive is hidden, and has no name,
+// now.
 constexpr const char* first_process = R"(#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs devtmpfs /dev
@@ -59,9 +60,9 @@ halt() { umount -a -r 2>/dev/null; /bin/busybox halt -f; }
 
 // Disk, network, file systems, and the doors to Xen for programs in the guest. What one kernel has
 // built in is a module of another.
-const std::vector<std::string> modules{
-    "xen-blkfront", "xen-netfront", "ext4",       "overlay",      "squashfs", "loop",
-    "tun",          "af_packet",    "xen-evtchn", "xen-gntalloc", "xenfs",    "xen-privcmd"};
+const std::vector<std::string> modules{"xen-blkfront", "xen-netfront", "ext4",  "overlay",
+                                       "squashfs",     "loop",         "tun",   "af_packet",
+                                       "xen-evtchn",   "xen-gntalloc", "xenfs", "xen-privcmd"};
 
 class Hello final : public Recipe {
 public:

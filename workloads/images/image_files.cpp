@@ -105,8 +105,8 @@ std::string find_damage(const fs::path& directory, const Manifest& manifest) {
         if (measure_file(path) != expected)
             return fmt::format("{} has another SHA-256 than when it was built", name);
     }
-    // Only a memory of work done: a store that cannot be written to works without it. Written beside
-    // and renamed, as another process may read it.
+    // Only a memory of work done: a store that cannot be written to works without it. Written
+    // beside and renamed, as another process may read it.
     const fs::path beside = fmt::format("{}.{}", stamps_file(directory).string(), ::getpid());
     if (std::ofstream stream{beside}; stream << now) {
         stream.close();

@@ -19,8 +19,8 @@ std::map<std::string, Manifest::File> measure(const std::filesystem::path& direc
 /// EnvironmentError saying what is wrong otherwise.
 Manifest read_manifest(const std::filesystem::path& directory);
 
-/// What is wrong with the files of a built image; empty if nothing is. Reads all of them once; after
-/// that, as long as each keeps its size, times and inode, only asks the host for these.
+/// What is wrong with the files of a built image; empty if nothing is. Reads all of them once;
+/// after that, as long as each keeps its size, times and inode, only asks the host for these.
 std::string find_damage(const std::filesystem::path& directory, const Manifest& manifest);
 
 /// Writes a file and waits until the disk has it.

@@ -41,10 +41,10 @@ fs::path private_temporary_root() {
     if (::lstat(path.c_str(), &status) < 0)
         throw std::system_error{errno, std::generic_category(), path.string()};
     if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
-        throw EnvironmentError{
-            fmt::format("{} is not a folder of this user alone, and neither HOME nor XDG_CACHE_HOME "
-                        "says where images may be kept: set XDG_CACHE_HOME",
-                        path.string())};
+        throw EnvironmentError{fmt::format(
+            "{} is not a folder of this user alone, and neither HOME nor XDG_CACHE_HOME "
+            "says where images may be kept: set XDG_CACHE_HOME",
+            path.string())};
     return path;
 }
 

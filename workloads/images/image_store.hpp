@@ -51,8 +51,9 @@ public:
     /// Is this a name that resolve() takes, "image:NAME/FILE", or a path of the user's?
     static bool is_image_name(std::string_view text) { return text.starts_with("image:"); }
 
-    /// The path of the file behind "image:NAME/FILE" or "NAME/FILE", whose content has been verified.
-    /// Builds the image first if it is not ready. ConfigError for names that no recipe has.
+    /// The path of the file behind "image:NAME/FILE" or "NAME/FILE", whose content has been
+    /// verified. Builds the image first if it is not ready. ConfigError for names that no recipe
+    /// has.
     std::filesystem::path resolve(std::string_view image_name);
 
     /// Makes the image from today's newest packages, and before it the images that it is made from.

@@ -18,8 +18,7 @@ void Initramfs::add_directory(const std::string& path, unsigned permissions) {
 }
 
 void Initramfs::add_file(const std::string& path, std::string content, unsigned permissions) {
-    put(path,
-        {.kind = Kind::file, .permissions = permissions, .content = std::move(content)});
+    put(path, {.kind = Kind::file, .permissions = permissions, .content = std::move(content)});
 }
 
 void Initramfs::add_symlink(const std::string& path, std::string target) {

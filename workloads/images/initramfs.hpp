@@ -33,7 +33,8 @@ private:
     };
     void put(const std::string& path, Node node);
 
-    // Holds the directories above each path as well. Its order puts a directory before what is in it.
+    // Holds the directories above each path as well. Its order puts a directory before what is in
+    // it.
     std::map<std::string, Node> nodes_;
 };
 

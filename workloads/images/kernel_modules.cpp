@@ -61,7 +61,8 @@ std::string_view section(std::string_view file, std::string_view name) {
     if (!read_struct(file, 0, header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
         header.e_ident[EI_CLASS] != ELFCLASS64)
         return {};
-    // No overflow: e_shnum and e_shentsize have 16 bits; read_struct refuses what lies behind the end.
+    // No overflow: e_shnum and e_shentsize have 16 bits; read_struct refuses what lies behind the
+    // end.
     const auto offset_of = [&](std::uint64_t i) { return header.e_shoff + i * header.e_shentsize; };
     if (!read_struct(file, offset_of(header.e_shstrndx), names)) return {};
     const std::string_view name_table = slice(file, names.sh_offset, names.sh_size);
@@ -94,7 +95,8 @@ KernelModules::KernelModules(const fs::path& modules_tar, const std::vector<std:
         const std::vector<std::string> before = missing_;
         read_wanted(modules_tar);
         if (missing_ != before) continue;
-        throw EnvironmentError{fmt::format("the kernel {} has no module {}", release_, missing_[0])};
+        throw EnvironmentError{
+            fmt::format("the kernel {} has no module {}", release_, missing_[0])};
     }
 }
 
@@ -113,8 +115,8 @@ void KernelModules::read_wanted(const fs::path& modules_tar) {
         } else if (wanted.contains(name) && !modules_.contains(name)) {
             Module module;
             module.path = path.substr(0, path.find(".ko") + 3);
-            module.content = path.ends_with(".ko") ? reader.content()
-                                                   : decompress(path, reader.content());
+            module.content =
+                path.ends_with(".ko") ? reader.content() : decompress(path, reader.content());
             for (const std::string& list : modinfo(module.content, "depends"))
                 for (const std::string& needed : split(list, ','))
                     module.depends.push_back(module_name(needed));

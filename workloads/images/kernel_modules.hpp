@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Chooses modules of a kernel, and with them those that they depend on, out of the file `modules` of
-// a kernel image; and writes the lists by which modprobe finds them. (depmod is not part of the
+// Chooses modules of a kernel, and with them those that they depend on, out of the file `modules`
+// of a kernel image; and writes the lists by which modprobe finds them. (depmod is not part of the
 // kernel's package: it would run where the package is installed.)
 #pragma once
 
@@ -43,8 +43,8 @@ private:
     std::vector<std::string> missing_;       // wanted, not seen yet
 };
 
-/// The values of one field ("depends", "alias") in a module's section .modinfo. Nothing if the bytes
-/// are no 64-bit ELF file or have no such section.
+/// The values of one field ("depends", "alias") in a module's section .modinfo. Nothing if the
+/// bytes are no 64-bit ELF file or have no such section.
 std::vector<std::string> modinfo(std::string_view module, std::string_view field);
 
 }  // namespace ring3

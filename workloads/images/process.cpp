@@ -85,7 +85,8 @@ Process::~Process() {
     if (pid_ < 0) return;
     ::kill(pid_, SIGKILL);
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
 }
 
 std::string Process::complaint() const {
@@ -107,8 +108,7 @@ void Process::wait() {
     const std::string end = WIFSIGNALED(status)
                                 ? fmt::format("was ended by signal {}", WTERMSIG(status))
                                 : fmt::format("failed with code {}", WEXITSTATUS(status));
-    throw EnvironmentError{
-        fmt::format("`{}` {}: {}", fmt::join(command_, " "), end, complaint())};
+    throw EnvironmentError{fmt::format("`{}` {}: {}", fmt::join(command_, " "), end, complaint())};
 }
 
 std::string output_of(std::vector<std::string> command, const std::filesystem::path& directory,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A child process whose standard output is read here. Recipes use the system's own tools (apt, dpkg)
-// through it, and nothing else.
+// A child process whose standard output is read here. Recipes use the system's own tools (apt,
+// dpkg) through it, and nothing else.
 #pragma once
 
 #include <sys/types.h>
@@ -15,8 +15,8 @@ namespace ring3 {
 
 class Process final {
 public:
-    /// Starts `command` in `directory`, with nothing to read, in the C locale. The program is its first
-    /// word, looked up in PATH, or the file `program`. EnvironmentError if there is none.
+    /// Starts `command` in `directory`, with nothing to read, in the C locale. The program is its
+    /// first word, looked up in PATH, or the file `program`. EnvironmentError if there is none.
     Process(std::vector<std::string> command, const std::filesystem::path& directory,
             const std::filesystem::path& program = {});
     Process(const Process&) = delete;

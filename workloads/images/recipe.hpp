@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How one image is made. A recipe is a class of one small file in this folder that registers itself:
+// How one image is made. A recipe is a class of one small file in this folder that registers
+// itself:
 //   const RegisteredRecipe entry{std::make_unique<MyRecipe>()};
 #pragma once
 
@@ -31,8 +32,9 @@ public:
     virtual std::vector<std::string> images() const { return {}; }
     /// The packages that this one is made from, in their newest versions.
     virtual std::vector<Package> packages(const Apt&) const { return {}; }
-    /// All that decides the image's bytes besides its inputs. An image whose recipe's text has changed
-    /// since it was built is out of date; so change it (a number in it will do) with the procedure.
+    /// All that decides the image's bytes besides its inputs. An image whose recipe's text has
+    /// changed since it was built is out of date; so change it (a number in it will do) with the
+    /// procedure.
     virtual std::string text() const = 0;
     /// Writes each of files() into the empty directory `output`: same inputs, same bytes.
     virtual void build(const RecipeInputs& inputs, const std::filesystem::path& output) const = 0;

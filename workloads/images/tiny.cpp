@@ -20,9 +20,7 @@ public:
     std::vector<Package> packages(const Apt& apt) const override {
         return {apt.candidate(busybox_package)};
     }
-    std::string text() const override {
-        return std::string{"tiny, procedure 1\n"} + first_process;
-    }
+    std::string text() const override { return std::string{"tiny, procedure 1\n"} + first_process; }
     void build(const RecipeInputs& inputs, const std::filesystem::path& output) const override {
         Initramfs root;
         root.add_character_device("dev/console", 5, 1, 0600);

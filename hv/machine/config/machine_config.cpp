@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#include "hv/machine/config/machine_config.hpp"
+
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <sstream>
+#include <system_error>
+
+#include "hv/base/check.hpp"
+#include "hv/base/errors.hpp"
+#include "hv/base/nearest_name.hpp"
+
+namespace ring3 {
+namespace {
+
+/// Nothing for what is no single value: an array, a table, a date.
+std::optional<GivenValue> given_value(const toml::node& node, std::string origin) {
+    GivenValue given;
+    given.origin = std::move(origin);
+    if (const auto* boolean = node.as_boolean()) given.value = boolean->get();
+    else if (const auto* integer = node.as_integer()) given.value = integer->get();
+    else if (const auto* number = node.as_floating_point()) given.value = number->get();
+    else if (const auto* text = node.as_string()) given.value = text->get();
+    else return std::nullopt;
+    return given;
+}
+
+[[noreturn]] void refuse_value(const std::string& origin, std::string_view table,
+                               std::string_view key) {
+    throw ConfigError(fmt::format("{}: [{}] {}: must be a text, a number, or true or false", origin,
+                                  table, key));
+}
+
+}  // namespace
+
+MachineConfig::MachineConfig() {
+    const auto add = [this](const char* table, const char* default_name) {
+        policies_.emplace(table, PolicyChoice{default_name, Params(table)});
+    };
+    add("scheduler", "round_robin");
+    add("clock", "wall");
+    add("engine", "translator");
+    add("memory", "");
+    add("io", "");
+}
+
+std::vector<std::string> MachineConfig::tables() const {
+    std::vector<std::string> names{"machine"};
+    for (const auto& [name, choice] : policies_) names.push_back(name);
+    return names;
+}
+
+PolicyChoice& MachineConfig::policy(std::string_view table) {
+    const auto it = policies_.find(table);
+    HV_CHECK(it != policies_.end(), "no such table in machine files");
+    return it->second;
+}
+
+void MachineConfig::put(const std::string& table, const std::string& key, GivenValue value) {
+    if (table == "machine") return machine_.set(key, std::move(value));
+    const auto it = policies_.find(table);
+    if (it == policies_.end())
+        throw ConfigError(fmt::format("{}: there is no table [{}]{}; there are: {}", value.origin,
+                                      table, nearest_name_hint(table, tables()),
+                                      fmt::join(tables(), ", ")));
+    PolicyChoice& choice = it->second;
+    if (key != "name") return choice.params.set(key, std::move(value));
+    const auto* name = std::get_if<std::string>(&value.value);
+    if (name == nullptr)
+        throw ConfigError(fmt::format("{}: [{}] name: must be a text", value.origin, table));
+    choice.name = *name;
+    choice.params.set_origin(value.origin);
+}
+
+void MachineConfig::read_file(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    if (!file || std::filesystem::is_directory(path))
+        throw EnvironmentError(fmt::format("cannot read the machine file {}: {}", path.string(),
+                                           std::generic_category().message(errno)));
+    read_text(text, path.string());
+}
+
+void MachineConfig::read_text(std::string_view text, const std::string& path) {
+    toml::table file;
+    try {
+        file = toml::parse(text, path);
+    } catch (const toml::parse_error& error) {
+        throw ConfigError(fmt::format("{}:{}: {}", path, error.source().begin.line,
+                                      error.description()));
+    }
+    const auto place = [&](const toml::source_region& source) {
+        return fmt::format("{}:{}", path, source.begin.line);
+    };
+    for (const auto& [table_key, node] : file) {
+        const std::string table(table_key.str());
+        if (!node.is_table())
+            throw ConfigError(fmt::format("{}: \"{}\" stands in no table; there are: {}",
+                                          place(table_key.source()), table,
+                                          fmt::join(tables(), ", ")));
+        // An unknown table without keys is as wrong as one with.
+        if (table != "machine" && !policies_.contains(table))
+            put(table, "", {false, place(table_key.source())});
+        for (const auto& [key, value] : *node.as_table()) {
+            const std::string origin = place(key.source());
+            auto given = given_value(value, origin);
+            if (!given) refuse_value(origin, table, key.str());
+            put(table, std::string(key.str()), std::move(*given));
+        }
+    }
+}
+
+void MachineConfig::set(std::string_view assignment) {
+    const std::size_t equals = assignment.find('=');
+    const std::size_t dot = assignment.substr(0, equals).find('.');
+    if (equals == std::string_view::npos || dot == std::string_view::npos || dot == 0 ||
+        dot + 1 == equals)
+        throw ConfigError(fmt::format("--set {}: must be table.key=value, for example "
+                                      "scheduler.slice_us=5000",
+                                      assignment));
+    const std::string table(assignment.substr(0, dot));
+    const std::string key(assignment.substr(dot + 1, equals - dot - 1));
+    const std::string text(assignment.substr(equals + 1));
+    const std::string origin = fmt::format("--set {}.{}", table, key);
+
+    GivenValue given{text, origin};
+    try {
+        const toml::table parsed = toml::parse(fmt::format("value = {}\n", text));
+        if (parsed.size() == 1) {
+            auto value = given_value(*parsed.get("value"), origin);
+            if (!value) refuse_value(origin, table, key);
+            given = std::move(*value);
+        }
+    } catch (const toml::parse_error&) {
+        // A bare word: a shell has eaten the quotes, or nobody wrote them.
+    }
+    put(table, key, std::move(given));
+}
+
+void MachineConfig::choose(std::string_view table, std::string_view name,
+                           const std::string& origin) {
+    PolicyChoice& choice = policy(table);
+    choice.name = name;
+    choice.params.set_origin(origin);
+}
+
+void MachineConfig::reject_empty_kinds() const {
+    for (const char* table : {"memory", "io"}) {
+        const PolicyChoice& choice = policies_.find(table)->second;
+        if (!choice.name.empty())
+            throw ConfigError(fmt::format("{}: [{}] name = \"{}\": there is no {} policy to choose "
+                                          "from yet",
+                                          choice.params.origin(), table, choice.name, table));
+        choice.params.reject_unknown();
+    }
+}
+
+}  // namespace ring3

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// A machine file: one TOML file with the tables [machine] [scheduler] [memory] [io] [clock] [engine].
+// All but the first choose a policy by `name = "..."`; the rest are parameters.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hv/base/params.hpp"
+
+namespace ring3 {
+
+/// A policy as chosen: made through its Registry, which fills in the effective values.
+struct PolicyChoice {
+    std::string name;
+    Params params;
+};
+
+class MachineConfig {
+public:
+    /// The machine of someone who says nothing.
+    MachineConfig();
+
+    /// Tables of a machine file. Throws ConfigError with file and line for what is malformed, and for
+    /// tables that do not exist; parameters are checked by the policies themselves.
+    void read_file(const std::filesystem::path& path);
+    void read_text(std::string_view text, const std::string& path);
+    /// "table.key=value", as after --set. The value is written as in TOML; what is none is text.
+    void set(std::string_view assignment);
+    /// Chooses a policy: what `name` in its table does. `origin` is for messages.
+    void choose(std::string_view table, std::string_view name, const std::string& origin);
+
+    Params& machine() { return machine_; }
+    /// `table` is one of those above.
+    PolicyChoice& policy(std::string_view table);
+    /// [memory] and [io] have no policies to choose from yet: throws ConfigError for any key there.
+    void reject_empty_kinds() const;
+
+private:
+    void put(const std::string& table, const std::string& key, GivenValue value);
+    std::vector<std::string> tables() const;
+
+    Params machine_{"machine"};
+    std::map<std::string, PolicyChoice, std::less<>> policies_;
+};
+
+}  // namespace ring3
