@@ -2,11 +2,11 @@
 // The console's shared page (Xen's public io/console.h): bytes in, bytes out, four indices.
 #pragma once
 
-#include <xen/xen.h>
-// Needs nothing of xen.h, but stands behind it everywhere in Xen.
-#include <xen/io/console.h>
+#include "hv/abi/xen.hpp"
 
-#include <cstddef>
+extern "C" {
+#include <xen/io/console.h>
+}
 
 namespace ring3::abi {
 
