@@ -107,8 +107,7 @@ std::string Params::text(std::string_view name, std::string_view default_value,
 }
 
 std::string Params::choice(std::string_view name, std::string_view default_value,
-                           std::initializer_list<std::string_view> allowed,
-                           std::string_view meaning) {
+                           const std::vector<std::string_view>& allowed, std::string_view meaning) {
     const auto is_allowed = [&](std::string_view value) {
         return std::find(allowed.begin(), allowed.end(), value) != allowed.end();
     };

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <limits>
 #include <map>
 #include <string>
@@ -60,7 +59,7 @@ public:
     std::string text(std::string_view name, std::string_view default_value,
                      std::string_view meaning);
     std::string choice(std::string_view name, std::string_view default_value,
-                       std::initializer_list<std::string_view> allowed, std::string_view meaning);
+                       const std::vector<std::string_view>& allowed, std::string_view meaning);
 
     /// After the policy asked for all that it knows: throws ConfigError for the first value that
     /// nobody asked for, with the nearest name.

@@ -25,18 +25,23 @@ namespace {
 std::optional<GivenValue> given_value(const toml::node& node, std::string origin) {
     GivenValue given;
     given.origin = std::move(origin);
-    if (const auto* boolean = node.as_boolean()) given.value = boolean->get();
-    else if (const auto* integer = node.as_integer()) given.value = integer->get();
-    else if (const auto* number = node.as_floating_point()) given.value = number->get();
-    else if (const auto* text = node.as_string()) given.value = text->get();
-    else return std::nullopt;
+    if (const auto* boolean = node.as_boolean())
+        given.value = boolean->get();
+    else if (const auto* integer = node.as_integer())
+        given.value = integer->get();
+    else if (const auto* number = node.as_floating_point())
+        given.value = number->get();
+    else if (const auto* text = node.as_string())
+        given.value = text->get();
+    else
+        return std::nullopt;
     return given;
 }
 
 [[noreturn]] void refuse_value(const std::string& origin, std::string_view table,
                                std::string_view key) {
-    throw ConfigError(fmt::format("{}: [{}] {}: must be a text, a number, or true or false", origin,
-                                  table, key));
+    throw ConfigError(
+        fmt::format("{}: [{}] {}: must be a text, a number, or true or false", origin, table, key));
 }
 
 }  // namespace
@@ -94,8 +99,8 @@ void MachineConfig::read_text(std::string_view text, const std::string& path) {
     try {
         file = toml::parse(text, path);
     } catch (const toml::parse_error& error) {
-        throw ConfigError(fmt::format("{}:{}: {}", path, error.source().begin.line,
-                                      error.description()));
+        throw ConfigError(
+            fmt::format("{}:{}: {}", path, error.source().begin.line, error.description()));
     }
     const auto place = [&](const toml::source_region& source) {
         return fmt::format("{}:{}", path, source.begin.line);
@@ -123,9 +128,10 @@ void MachineConfig::set(std::string_view assignment) {
     const std::size_t dot = assignment.substr(0, equals).find('.');
     if (equals == std::string_view::npos || dot == std::string_view::npos || dot == 0 ||
         dot + 1 == equals)
-        throw ConfigError(fmt::format("--set {}: must be table.key=value, for example "
-                                      "scheduler.slice_us=5000",
-                                      assignment));
+        throw ConfigError(
+            fmt::format("--set {}: must be table.key=value, for example "
+                        "scheduler.slice_us=5000",
+                        assignment));
     const std::string table(assignment.substr(0, dot));
     const std::string key(assignment.substr(dot + 1, equals - dot - 1));
     const std::string text(assignment.substr(equals + 1));
@@ -156,9 +162,10 @@ void MachineConfig::reject_empty_kinds() const {
     for (const char* table : {"memory", "io"}) {
         const PolicyChoice& choice = policies_.find(table)->second;
         if (!choice.name.empty())
-            throw ConfigError(fmt::format("{}: [{}] name = \"{}\": there is no {} policy to choose "
-                                          "from yet",
-                                          choice.params.origin(), table, choice.name, table));
+            throw ConfigError(
+                fmt::format("{}: [{}] name = \"{}\": there is no {} policy to choose "
+                            "from yet",
+                            choice.params.origin(), table, choice.name, table));
         choice.params.reject_unknown();
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A machine file: one TOML file with the tables [machine] [scheduler] [memory] [io] [clock] [engine].
-// All but the first choose a policy by `name = "..."`; the rest are parameters.
+// A machine file: one TOML file with the tables [machine] [scheduler] [memory] [io] [clock]
+// [engine]. All but the first choose a policy by `name = "..."`; the rest are parameters.
 #pragma once
 
 #include <filesystem>
@@ -24,8 +24,8 @@ public:
     /// The machine of someone who says nothing.
     MachineConfig();
 
-    /// Tables of a machine file. Throws ConfigError with file and line for what is malformed, and for
-    /// tables that do not exist; parameters are checked by the policies themselves.
+    /// Tables of a machine file. Throws ConfigError with file and line for what is malformed, and
+    /// for tables that do not exist; parameters are checked by the policies themselves.
     void read_file(const std::filesystem::path& path);
     void read_text(std::string_view text, const std::string& path);
     /// "table.key=value", as after --set. The value is written as in TOML; what is none is text.

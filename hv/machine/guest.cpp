@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "hv/machine/guest.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "hv/base/check.hpp"
+#include "hv/base/errors.hpp"
+#include "hv/domain/builder/boot_file.hpp"
+#include "hv/domain/builder/builder.hpp"
+#include "hv/machine/store_nodes.hpp"
+
+namespace ring3 {
+namespace {
+
+/// The files of a start, and what the builder is told. Freed when the domain is built.
+struct Start {
+    explicit Start(const GuestSpec& spec) {
+        const DomainConfig& config = spec.config;
+        kernel = load_kernel(read_boot_file(spec.kernel_path, "kernel"), config.kernel,
+                             config.memory.raw * page_size);
+        if (!spec.ramdisk_path.empty()) initrd = read_boot_file(spec.ramdisk_path, "initrd");
+        params.memory = config.memory;
+        params.kernel = &kernel;
+        params.initrd = initrd;
+        params.command_line = config.command_line;
+    }
+    Start(const Start&) = delete;
+    Start& operator=(const Start&) = delete;
+
+    KernelImage kernel;
+    std::vector<std::byte> initrd;
+    BuildParams params;
+};
+
+EventPort back_end_port(Domain& domain) {
+    const int port = domain.events().alloc_unbound(domain0);
+    HV_CHECK(port > 0, "a new domain has no event channel");
+    return EventPort{static_cast<std::uint32_t>(port)};
+}
+
+}  // namespace
+
+std::string describe_build(const GuestSpec& spec, Frames free_frames) {
+    const Start start(spec);
+    check_build(start.params, free_frames);
+    const Layout layout = plan_layout(start.kernel, start.initrd.size(), start.params.memory);
+    return describe(layout);
+}
+
+Guest::Guest(GuestSpec spec) : spec_(std::move(spec)), name_(spec_.config.name) {}
+
+Guest::~Guest() = default;
+
+void Guest::make(DomainId id, Hypervisor& hypervisor, PageTables& tables) {
+    HV_CHECK(!domain_, "the guest has a domain already");
+    Domain::Parameters parameters;
+    parameters.id = id;
+    parameters.name = name_;
+    parameters.uuid = spec_.config.uuid;
+    parameters.max_memory = spec_.config.max_memory;
+    parameters.vcpus = spec_.config.vcpus;
+    parameters.cpu_model = spec_.cpu_model;
+    domain_ = std::make_unique<Domain>(hypervisor, tables, std::move(parameters));
+}
+
+void Guest::build(store::Store& store) {
+    {
+        Start start(spec_);
+        start.params.domain = domain_->id();
+        start.params.store_port = back_end_port(*domain_).raw;
+        start.params.console_port = back_end_port(*domain_).raw;
+        if (spec_.starts_paused) domain_->pause();
+        domain_->adopt(build_domain(start.params, domain_->tables()));
+    }
+    const auto raise = [this](EventPort port) {
+        return [this, port] { domain_->events().raise_from_back_end(port); };
+    };
+    FrameTable& frames = domain_->frames();
+    console_ =
+        std::make_unique<Console>(frames, domain_->console.mfn, raise(domain_->console.port));
+    console_->set_sink([this](std::span<const std::byte> bytes) {
+        if (spec_.show) spec_.show(bytes);
+        if (on_output) on_output();
+    });
+    store_ = std::make_unique<store::Connection>(frames, domain_->store.mfn, store, domain_->id(),
+                                                 raise(domain_->store.port));
+    write_store_nodes(store, *domain_, name_, spec_.config);
+    store.introduce(domain_->id());
+    const bool bound = domain_->events().bind_back_end(domain_->console.port) &&
+                       domain_->events().bind_back_end(domain_->store.port);
+    HV_CHECK(bound, "the back ends' event channels are taken");
+}
+
+void Guest::destroy(store::Store& store) {
+    if (!domain_) return;
+    last_reason_ = domain_->shutdown_reason();
+    if (store_) {
+        store.release(domain_->id());
+        remove_store_nodes(store, *domain_);
+    }
+    console_.reset();
+    store_.reset();
+    domain_->release_memory();
+    domain_.reset();
+}
+
+void Guest::notify(EventPort port) {
+    if (port == domain_->console.port && console_) console_->drain();
+    if (port == domain_->store.port && store_) store_->serve();
+}
+
+void Guest::poll_back_ends() {
+    if (console_) console_->drain();
+    if (store_) store_->serve();
+}
+
+void Guest::deliver_watch(std::string_view path, std::string_view token) {
+    if (store_) store_->add_event(path, token);
+}
+
+}  // namespace ring3

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#include "hv/machine/machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "hv/base/check.hpp"
+#include "hv/base/registry.hpp"
+#include "hv/machine/runner.hpp"
+
+namespace ring3 {
+namespace {
+
+constexpr std::uint64_t frames_per_mib = (1 << 20) / page_size;
+
+template <class Interface, class... Needs>
+std::unique_ptr<Interface> make_policy(MachineConfig& config, Needs&&... needs) {
+    PolicyChoice& choice = config.policy(Interface::kind);
+    return Registry<Interface>::create(choice.name, choice.params, std::forward<Needs>(needs)...);
+}
+
+}  // namespace
+
+Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_listener)
+    : config_(std::move(config)),
+      outside_(outside),
+      log_(std::move(log_listener)),
+      parameters_(config_.machine()),
+      frames_(parameters_.memory),
+      tables_(frames_),
+      engine_(make_policy<Engine>(config_, frames_)),
+      clock_(make_policy<Clock>(config_)),
+      scheduler_(make_policy<Scheduler>(config_)),
+      store_([this](DomainId watcher, const std::string& path, const std::string& token) {
+          for (Member& member : members_)
+              if (member.guest.domain() != nullptr && member.guest.domain()->id() == watcher)
+                  member.guest.deliver_watch(path, token);
+      }) {
+    config_.reject_empty_kinds();
+    frames_.set_derived_state(&engine_->derived_state());
+}
+
+Machine::~Machine() {
+    for (Member& member : members_) end(member);
+    frames_.set_derived_state(nullptr);
+}
+
+Guest& Machine::add_guest(GuestSpec spec) {
+    spec.cpu_model = parameters_.cpu_model;
+    Member& member = members_.emplace_back(std::move(spec));
+    if (!member.guest.spec().scripted_input.empty()) {
+        HV_CHECK(world() == Clock::World::closed, "scripted input is for closed worlds");
+        member.input =
+            std::make_unique<ScriptedInput>(timers_, member.guest, parameters_.input_quiet);
+        member.guest.on_output = [this, &member] { member.input->output_seen(time()); };
+    }
+    start(member);
+    return member.guest;
+}
+
+/// Makes the member's next domain. Domain identities are not used twice.
+void Machine::start(Member& member) {
+    ++last_id_;
+    member.is_settled = false;
+    member.guest.make(last_id_, *this, tables_);
+    Domain& domain = *member.guest.domain();
+    for (std::uint32_t id = 0; id < domain.vcpu_count(); ++id) {
+        Runner& runner = member.runners.emplace_back(domain.vcpu(VcpuId{id}), timers_,
+                                                     fmt::format("d{}v{} timer", last_id_.raw, id));
+        scheduler_->join(runner.view, time());
+    }
+    member.guest.build(store_);
+    say(LogLevel::info, fmt::format("d{}: \"{}\" is built with {} MiB", last_id_.raw,
+                                    member.guest.name(), domain.memory().raw / frames_per_mib));
+}
+
+/// Takes the member's domain away.
+void Machine::end(Member& member) {
+    for (Runner& runner : member.runners) scheduler_->leave(runner.view, time());
+    // Timers first: they name vCPUs.
+    member.runners.clear();
+    member.guest.destroy(store_);
+    engine_->forget_all();
+}
+
+Machine::Member& Machine::member_of(const Domain& domain) {
+    for (Member& member : members_)
+        if (member.guest.domain() == &domain) return member;
+    HV_CHECK(false, "a domain of no machine");
+    return members_.front();
+}
+
+Machine::Runner& Machine::runner_of(const Vcpu& vcpu) {
+    for (Runner& runner : member_of(vcpu.domain()).runners)
+        if (&runner.vcpu == &vcpu) return runner;
+    HV_CHECK(false, "a vCPU of no machine");
+    return members_.front().runners.front();
+}
+
+Machine::Runner& Machine::runner_of(const sched::Vcpu& view) {
+    for (Member& member : members_)
+        for (Runner& runner : member.runners)
+            if (&runner.view == &view) return runner;
+    HV_CHECK(false, "a scheduler chose a vCPU that has left");
+    return members_.front().runners.front();
+}
+
+std::uint64_t Machine::retired() const {
+    return retired_ + (running_ != nullptr ? running_->vcpu.cpu.retired : 0);
+}
+
+Time Machine::time() { return clock_->now(retired()); }
+
+Time Machine::now(const Vcpu&) { return time(); }
+
+std::chrono::nanoseconds Machine::wall_clock_base() { return clock_->date_at_start(); }
+
+void Machine::set_timer(Vcpu& vcpu, std::optional<Time> deadline) {
+    TimerQueue::Timer& timer = runner_of(vcpu).timer;
+    if (deadline)
+        timer.set(*deadline);
+    else
+        timer.cancel();
+}
+
+void Machine::wake(Vcpu& vcpu) { wake(runner_of(vcpu)); }
+
+void Machine::wake(Runner& runner) {
+    if (runner.place != Runner::Place::out || !runner.vcpu.is_runnable()) return;
+    runner.place = Runner::Place::waiting;
+    ++wakes_;
+    runner.vcpu.set_run_state(RunState::runnable, time());
+    scheduler_->wake(runner.view, time(), kicks_);
+}
+
+void Machine::notify_back_end(Domain& domain, EventPort port) {
+    member_of(domain).guest.notify(port);
+}
+
+void Machine::domain_shutdown(Domain& domain) {
+    // Acted on between two slices: the domain is still on the stack here.
+    say(LogLevel::info, fmt::format("d{}: has shut down, reason {}", domain.id().raw,
+                                    domain.shutdown_reason().value_or(0)));
+}
+
+Domain* Machine::find_domain(DomainId id) {
+    for (Member& member : members_)
+        if (member.guest.domain() != nullptr && member.guest.domain()->id() == id)
+            return member.guest.domain();
+    return nullptr;
+}
+
+void Machine::log(LogLevel level, std::string_view line) { log_.add(time(), level, line); }
+
+}  // namespace ring3

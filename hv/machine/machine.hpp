@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// A machine: frames, an engine, a clock, a scheduler, one pCPU, guests and their back ends. Owns
+// all of it, has no globals, runs until its guests have ended or somebody outside wants it to stop.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hv/base/units.hpp"
+#include "hv/clock/clock.hpp"
+#include "hv/cpu/engine/engine.hpp"
+#include "hv/domain/hypervisor.hpp"
+#include "hv/io/store/store.hpp"
+#include "hv/machine/config/machine_config.hpp"
+#include "hv/machine/guest.hpp"
+#include "hv/machine/log.hpp"
+#include "hv/machine/machine_parameters.hpp"
+#include "hv/machine/outside.hpp"
+#include "hv/machine/scripted_input.hpp"
+#include "hv/machine/timer_queue.hpp"
+#include "hv/memory/frame_table.hpp"
+#include "hv/memory/page_tables.hpp"
+#include "hv/sched/scheduler.hpp"
+
+namespace ring3 {
+
+class Machine final : private Hypervisor {
+public:
+    /// Why a run ended.
+    enum class End : std::uint8_t {
+        guests_ended,
+        stopped,  ///< from outside
+        stuck,    ///< a closed world in which nothing can ever happen again
+    };
+
+    /// Makes the parts by their names. Throws ConfigError for what does not exist.
+    Machine(MachineConfig config, Outside& outside, Log::Listener log_listener);
+    ~Machine() override;
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+
+    /// Builds a domain; it can run from now on. Throws ConfigError or EnvironmentError. The Guest
+    /// lives as long as the machine.
+    Guest& add_guest(GuestSpec spec);
+    End run();
+
+    Time time();
+    /// Instructions retired by all vCPUs.
+    std::uint64_t retired() const;
+    /// SHA-256 of all that a guest could ever see: frames with their owners and types, registers,
+    /// time, what is set to happen. Knows nothing of the engine, nor of the host's addresses.
+    std::string digest();
+
+    Frames free_frames() const { return frames_.free(); }
+    const Log& messages() const { return log_; }
+    /// Of the machine and of each policy, with the values in effect.
+    const MachineConfig& config() const { return config_; }
+    Clock::World world() const { return clock_->world(); }
+
+private:
+    /// A vCPU on its way between the queues.
+    struct Runner;
+    struct Member;
+
+    // The run loop, run_loop.cpp.
+    void run_slice(Runner& runner, Duration slice);
+    Scheduler::Why run_until(Runner& runner, Time end);
+    Time next_look(Time now) const;
+    void do_what_is_due();
+    bool sleep();
+    bool all_settled() const;
+    void act_on_ends();
+    void act_on_end(Member& member, std::uint32_t reason);
+
+    // Guests, machine.cpp.
+    void start(Member& member);
+    void end(Member& member);
+    Member& member_of(const Domain& domain);
+    Runner& runner_of(const Vcpu& vcpu);
+    Runner& runner_of(const sched::Vcpu& view);
+    void wake(Runner& runner);
+    void say(LogLevel level, const std::string& text) { log_.add(time(), level, text); }
+
+    // Hypervisor.
+    Time now(const Vcpu& vcpu) override;
+    std::chrono::nanoseconds wall_clock_base() override;
+    void set_timer(Vcpu& vcpu, std::optional<Time> deadline) override;
+    void wake(Vcpu& vcpu) override;
+    void notify_back_end(Domain& domain, EventPort port) override;
+    void domain_shutdown(Domain& domain) override;
+    Domain* find_domain(DomainId id) override;
+    void log(LogLevel level, std::string_view line) override;
+
+    static constexpr PcpuId pcpu{0};
+
+    MachineConfig config_;
+    Outside& outside_;
+    Log log_;
+    const MachineParameters parameters_;
+
+    FrameTable frames_;
+    PageTables tables_;
+    std::unique_ptr<Engine> engine_;
+    std::unique_ptr<Clock> clock_;
+    std::unique_ptr<Scheduler> scheduler_;
+    TimerQueue timers_;
+    store::Store store_;
+    std::list<Member> members_;
+    DomainId last_id_{0};
+
+    /// The vCPU on the pCPU, null when it is idle. While one runs, the machine has retired
+    /// retired_ + what that vCPU's own counter says (modulo 2^64: retired_ may be "negative").
+    Runner* running_ = nullptr;
+    std::uint64_t retired_ = 0;
+    /// How often somebody became runnable.
+    std::uint64_t wakes_ = 0;
+    Kicks kicks_;
+    Time next_look_{};
+};
+
+}  // namespace ring3

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "hv/machine/policies.hpp"
+
+#include "hv/clock/clock.hpp"
+#include "hv/cpu/engine/engine.hpp"
+#include "hv/machine/config/machine_config.hpp"
+#include "hv/machine/machine_parameters.hpp"
+#include "hv/memory/frame_table.hpp"
+#include "hv/sched/scheduler.hpp"
+
+namespace ring3 {
+namespace {
+
+template <class Interface>
+PolicyKind describe(const char* summary) {
+    return {Interface::kind, summary, MachineConfig().policy(Interface::kind).name,
+            Registry<Interface>::names()};
+}
+
+/// A policy declares its parameters by being made.
+template <class Interface, class... Needs>
+std::vector<Params::Declared> declared_by(const std::string& policy, Needs&&... needs) {
+    Params params(Interface::kind);
+    Registry<Interface>::create(policy, params, std::forward<Needs>(needs)...);
+    return params.declared();
+}
+
+}  // namespace
+
+std::vector<PolicyKind> policy_kinds() {
+    return {describe<Clock>("what time it is, and how it passes"),
+            describe<Engine>("what runs guest instructions"),
+            describe<Scheduler>("which vCPU runs next, and for how long")};
+}
+
+std::vector<Params::Declared> parameters_of(const std::string& kind, const std::string& policy) {
+    if (kind == Clock::kind) return declared_by<Clock>(policy);
+    if (kind == Scheduler::kind) return declared_by<Scheduler>(policy);
+    if (kind == Engine::kind) {
+        FrameTable frames{Frames{16}};
+        return declared_by<Engine>(policy, frames);
+    }
+    std::vector<PolicyName> kinds;
+    for (const PolicyKind& known : policy_kinds()) kinds.push_back({known.name, known.summary});
+    refuse_policy_name("kind of policy", kind, "", kinds);
+}
+
+std::vector<Params::Declared> machine_parameters() {
+    Params params("machine");
+    MachineParameters{params};
+    return params.declared();
+}
+
+}  // namespace ring3

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// The machine's run loop: pick a vCPU, run it for its slice or to the next event, do what is due,
+// sleep when nobody can run. Time moves only inside of Engine::run and while asleep.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "hv/abi/sched.hpp"
+#include "hv/base/check.hpp"
+#include "hv/machine/runner.hpp"
+
+namespace ring3 {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How often an open world is looked at, while a vCPU runs.
+constexpr Duration look_every = 5ms;
+
+}  // namespace
+
+Machine::End Machine::run() {
+    while (true) {
+        act_on_ends();
+        if (all_settled()) return End::guests_ended;
+        if (outside_.wants_stop()) return End::stopped;
+
+        do_what_is_due();
+        const Scheduler::Choice choice = scheduler_->pick(pcpu, time());
+        if (choice.vcpu == nullptr) {
+            if (!sleep()) return End::stuck;
+            continue;
+        }
+        HV_CHECK(choice.slice > 0ns, "a scheduler gave an empty slice");
+        run_slice(runner_of(*choice.vcpu), choice.slice);
+    }
+}
+
+void Machine::run_slice(Runner& runner, Duration slice) {
+    HV_CHECK(runner.place == Runner::Place::waiting, "a scheduler chose a vCPU that cannot run");
+    const Time began = time();
+    // From here on retired() adds the vCPU's own counter.
+    retired_ -= runner.vcpu.cpu.retired;
+    running_ = &runner;
+    runner.place = Runner::Place::running;
+    runner.vcpu.set_run_state(RunState::running, began);
+    kicks_ = {};
+
+    const Scheduler::Why why = run_until(runner, began + slice);
+
+    const Time ended = time();
+    const bool can_run = why != Scheduler::Why::blocked;
+    runner.vcpu.set_run_state(can_run ? RunState::runnable : RunState::blocked, ended);
+    runner.place = can_run ? Runner::Place::waiting : Runner::Place::out;
+    retired_ += runner.vcpu.cpu.retired;
+    running_ = nullptr;
+    scheduler_->stopped(runner.view, pcpu, ended - began, why, ended);
+    for (Member& member : members_) member.guest.poll_back_ends();
+}
+
+/// Runs the vCPU until something else has to be considered.
+Scheduler::Why Machine::run_until(Runner& runner, Time end) {
+    Vcpu& vcpu = runner.vcpu;
+    Domain& domain = vcpu.domain();
+    while (true) {
+        vcpu.prepare_to_run();
+        if (!vcpu.is_runnable()) return Scheduler::Why::blocked;
+        const Time began = time();
+        if (began >= end) return Scheduler::Why::slice_spent;
+        if (kicks_.asked(pcpu) || outside_.wants_stop()) return Scheduler::Why::preempted;
+
+        const Time deadline =
+            std::min({end, timers_.next(), scheduler_->next_event(pcpu), next_look(began)});
+        const Exit exit =
+            engine_->run(vcpu.cpu, vcpu.environment(), clock_->budget(retired(), deadline));
+        const Domain::Next next = domain.handle_exit(vcpu, exit);
+        do_what_is_due();
+        if (next == Domain::Next::yield && vcpu.is_runnable()) return Scheduler::Why::yielded;
+        // Whoever blocked may have been woken by what was due.
+        if (!vcpu.is_runnable()) return Scheduler::Why::blocked;
+    }
+}
+
+Time Machine::next_look(Time now) const {
+    return world() == Clock::World::open ? std::max(next_look_, now) : never;
+}
+
+void Machine::do_what_is_due() {
+    const Time now = time();
+    timers_.run_due(now);
+    if (scheduler_->next_event(pcpu) <= now) scheduler_->timer(pcpu, now, kicks_);
+    if (world() == Clock::World::open && next_look_ <= now) {
+        outside_.look();
+        next_look_ = now + look_every;
+    }
+}
+
+/// The scheduler has nobody to run. False: and never will have.
+bool Machine::sleep() {
+    // What a back end does unasked may wake somebody.
+    const std::uint64_t wakes = wakes_;
+    for (Member& member : members_) member.guest.poll_back_ends();
+    if (wakes_ != wakes) return true;
+
+    const Time next = std::min(timers_.next(), scheduler_->next_event(pcpu));
+    if (next == never && world() == Clock::World::closed) return false;
+    const Duration rest = clock_->idle(retired(), next);
+    if (rest > 0ns) outside_.wait(rest);
+    // Look at once at what ended the sleep.
+    next_look_ = time();
+    return true;
+}
+
+bool Machine::all_settled() const {
+    return std::all_of(members_.begin(), members_.end(),
+                       [](const Member& member) { return member.is_settled; });
+}
+
+void Machine::act_on_ends() {
+    for (Member& member : members_) {
+        if (member.is_settled || member.guest.is_alive()) continue;
+        member.guest.poll_back_ends();
+        act_on_end(member, member.guest.shutdown_reason().value_or(SHUTDOWN_poweroff));
+    }
+}
+
+void Machine::act_on_end(Member& member, std::uint32_t reason) {
+    const DomainConfig& config = member.guest.spec().config;
+    OnShutdown action = config.on_poweroff;
+    if (reason == SHUTDOWN_reboot) action = config.on_reboot;
+    if (reason == SHUTDOWN_crash) action = config.on_crash;
+    if (reason == SHUTDOWN_watchdog) action = config.on_watchdog;
+
+    member.is_settled = true;
+    switch (action) {
+        case OnShutdown::coredump_restart:
+        case OnShutdown::restart:
+            end(member);
+            start(member);
+            break;
+        case OnShutdown::rename_restart: {
+            // The old one stays for whoever looks into it; its name is the new one's.
+            GuestSpec spec = member.guest.spec();
+            member.guest.rename(fmt::format("{}-{}", config.name, last_id_.raw));
+            add_guest(std::move(spec));
+            break;
+        }
+        case OnShutdown::destroy:
+        case OnShutdown::coredump_destroy:
+            // The last of all stays as it is: its state is the run's result (digest()).
+            if (!all_settled()) end(member);
+            break;
+        case OnShutdown::preserve:
+            break;
+    }
+}
+
+}  // namespace ring3

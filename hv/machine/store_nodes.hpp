@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// What xl writes into the store for a new domain, and takes away with it.
+#pragma once
+
+#include <string>
+
+#include "hv/domain/domain.hpp"
+#include "hv/io/store/store.hpp"
+#include "hv/machine/config/domain_config.hpp"
+
+namespace ring3 {
+
+void write_store_nodes(store::Store& store, const Domain& domain, const std::string& name,
+                       const DomainConfig& config);
+void remove_store_nodes(store::Store& store, const Domain& domain);
+
+}  // namespace ring3
