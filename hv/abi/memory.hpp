@@ -28,4 +28,7 @@ constexpr std::uint32_t e820_ram = 1;
 /// XENMEM_* in bits 5..0 of memory_op's first argument; above it, where a continuation goes on.
 constexpr unsigned memory_op_extent_shift = 6;
 
+/// Shown by the public header to tool stacks alone.
+constexpr unsigned memory_claim_pages = 24;
+
 }  // namespace ring3::abi

@@ -67,10 +67,11 @@ namespace ring3::abi {
 
 constexpr DomainId domid_self{DOMID_SELF};
 
-/// A guest's pointer inside of an argument structure is a number to us, never dereferenced.
-template <class T>
-Vaddr address_of(const T* guest_handle) {
-    return {reinterpret_cast<std::uintptr_t>(guest_handle)};
+/// A guest's pointer inside of an argument structure (XEN_GUEST_HANDLE) is a number to us, never
+/// dereferenced.
+template <class Handle>
+Vaddr address_of(const Handle& handle) {
+    return {reinterpret_cast<std::uintptr_t>(handle.p)};
 }
 
 /// Xen's version as XENVER_version and CPUID give it.

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +26,8 @@ namespace ring3 {
 
 constexpr DomainId domain0{0};
 
+struct BuiltDomain;
+
 class Domain final {
 public:
     struct Parameters {
@@ -41,9 +42,13 @@ public:
     /// What the machine does next with the vCPU whose exit was handled.
     enum class Next : std::uint8_t { run, yield, block, stop };
 
-    /// Takes one frame for shared_info and one for the grant table; ConfigError when there is none.
+    /// Without memory and without a vCPU that could run: event channels can be allocated, then the
+    /// builder makes the memory, then adopt() completes the domain.
     Domain(Hypervisor& hypervisor, PageTables& tables, Parameters parameters);
     ~Domain();
+    /// Takes over what the builder made: memory, shared_info, rings, the state of vCPU 0, which is
+    /// up from then on (Hypervisor::wake is called).
+    void adopt(const BuiltDomain& built);
     Domain(const Domain&) = delete;
     Domain& operator=(const Domain&) = delete;
 
@@ -94,15 +99,20 @@ public:
     std::optional<Mfn> allocate_shared_frame();
     Frames memory() const { return memory_; }
     Frames max_memory() const { return parameters_.max_memory; }
+    /// Owned by the domain, no part of its memory, and held as writable: it never becomes a table.
     Mfn shared_info() const { return shared_info_; }
 
     /// What XENMEM_memory_map answers; at first RAM from zero to max_memory.
     std::vector<abi::E820Entry> memory_map;
+    /// PHYSDEVOP_pirq_eoi_gmfn: the frame is held, nothing is ever written to it.
+    std::optional<Mfn> eoi_map;
+    /// The highest pfn that the guest says it uses (shared_info), or -1.
+    std::int64_t highest_pfn();
     /// vm_assist: bit n is VMASST_TYPE n.
     std::uint64_t assists = 0;
     bool has_assist(unsigned type) const { return (assists >> type & 1) != 0; }
 
-    /// Set by the builder; what the console and store back ends and `list` need.
+    /// What the console and store back ends need. A reference keeps both frames writable.
     struct Ring {
         Mfn mfn{};
         EventPort port{};
@@ -114,7 +124,6 @@ public:
     std::array<std::uint64_t, 32> exception_count{};
 
 private:
-    void free_given_up();
     void write_wall_clock();
 
     Hypervisor& hypervisor_;
@@ -126,8 +135,6 @@ private:
     std::vector<std::unique_ptr<Vcpu>> vcpus_;
 
     Frames memory_{};
-    /// Given up by the guest, but still referred to; ordered, so that a run repeats.
-    std::set<Mfn> given_up_;
 
     std::uint32_t pauses_ = 0;
     std::optional<std::uint32_t> shutdown_reason_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A domain's event channels, in Xen's 2-level form: a pending and a mask bit per port in shared_info,
-// a selector word and an upcall flag in the vcpu_info of the vCPU that a port notifies.
+// A domain's event channels, in Xen's 2-level form: a pending and a mask bit per port in
+// shared_info, a selector word and an upcall flag in the vcpu_info of the vCPU that a port
+// notifies.
 #pragma once
 
 #include <array>

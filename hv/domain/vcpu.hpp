@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A virtual CPU: its architectural state, what its guest kernel registered for it (traps, callbacks,
-// stack, descriptor table), its timers, its run state, and the areas it shares with the guest.
+// A virtual CPU: its architectural state, what its guest kernel registered for it (traps,
+// callbacks, stack, descriptor table), its timers, its run state, and the areas it shares with the
+// guest.
 #pragma once
 
 #include <array>
@@ -40,6 +41,9 @@ struct Callback {
     bool masks_events = false;
 };
 
+/// The relation of a guest's TSC to system time: always the same (vcpu_time.cpp says why).
+vcpu_time_info constant_time_info();
+
 class Vcpu final {
 public:
     Vcpu(Domain& domain, VcpuId id);
@@ -62,7 +66,8 @@ public:
     void prepare_to_run();
     /// Called when the deadline given to Hypervisor::set_timer has come.
     void timer_expired(Time now);
-    /// Called at each change, with the state's own name; keeps the guest's runstate area up to date.
+    /// Called at each change, with the state's own name; keeps the guest's runstate area up to
+    /// date.
     void set_run_state(RunState state, Time now);
     RunState run_state() const { return run_state_; }
     /// Time spent in each state so far, and since when the present one lasts.
@@ -94,12 +99,15 @@ public:
     bool nmi_masked = false;
     bool in_multicall = false;
 
+    /// Places vcpu_info in the domain's shared_info page, with the time parameters filled in.
+    void place_info_in(Mfn shared_info);
     VcpuInfo& info() { return info_; }
     const VcpuInfo& info() const { return info_; }
     /// VCPUOP_register_vcpu_info. 0 or a negative errno.
     int register_info(Mfn mfn, std::uint32_t offset, bool is_caller);
-    int register_run_state_area(Vaddr area, Time now);
-    int register_time_area(Vaddr area);
+    /// The addresses are those of `caller`, which may be another vCPU.
+    int register_run_state_area(Vcpu& caller, Vaddr area, Time now);
+    int register_time_area(Vcpu& caller, Vaddr area);
 
     bool is_blocked() const { return blocked_; }
     /// Sleeps until an event comes (SCHEDOP_block), or until one of these ports is pending
@@ -124,18 +132,19 @@ public:
 
     /// Guest memory as the kernel of this vCPU sees it now.
     AddressSpace kernel_space() const;
-    /// MMUEXT_NEW_BASEPTR, MMUEXT_NEW_USER_BASEPTR: takes a reference on the L4 table (validating it),
-    /// drops that of the old one. A user root of zero: none. 0 or a negative errno.
+    /// MMUEXT_NEW_BASEPTR, MMUEXT_NEW_USER_BASEPTR: takes a reference on the L4 table (validating
+    /// it), drops that of the old one. A user root of zero: none. 0 or a negative errno.
     int set_kernel_root(Mfn root);
     int set_user_root(Mfn root);
     /// Flips between guest kernel and guest user mode, and with it the roots and the GS bases.
     void toggle_guest_mode();
 
-    /// Drops every reference that this vCPU holds (roots, GDT, vcpu_info).
-    void release_references();
+    /// SCHEDOP_yield was called: handle_exit tells the machine.
+    bool has_yielded = false;
 
 private:
     void arm_timer(Time now);
+    std::optional<Time> next_deadline() const;
     void write_run_state_area();
 
     Domain& domain_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A vCPU's vcpu_info: 64 bytes shared with the guest, first in the shared_info page, later where the
-// guest registered them. Read from the frame, written through FrameTable::write.
+// A vCPU's vcpu_info: 64 bytes shared with the guest, first in the shared_info page, later where
+// the guest registered them. Read from the frame, written through FrameTable::write.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// What becomes of a vCPU when the engine hands it back: exceptions go to the guest kernel's
+// handlers, software interrupts pass the gate's privilege first, SYSCALL is a system call or a
+// hypercall.
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "hv/domain/domain.hpp"
+#include "hv/domain/guest_entry.hpp"
+#include "hv/domain/hypercalls/hypercall.hpp"
+
+namespace ring3 {
+
+namespace {
+
+namespace vector {
+constexpr std::uint8_t breakpoint = 3, device_not_available = 7, general_protection = 13,
+                       page_fault = 14;
+}
+
+void deliver_exception(Vcpu& vcpu, const Exit& exit) {
+    if (exit.vector == vector::page_fault) vcpu.info().set_cr2(exit.address);
+    // Xen hands the FPU back with the first #NM: the guest need not clear TS itself.
+    if (exit.vector == vector::device_not_available) vcpu.cpu.cr0 &= ~cr0::ts;
+    enter_trap(vcpu, exit.vector,
+               exit.has_error_code ? std::optional{exit.error_code} : std::nullopt);
+}
+
+/// INT n asks for a gate that this mode may use: 3 for user mode, at least 1 for the kernel; INT3
+/// needs none. Otherwise #GP at the instruction, with the IDT bit in its error code.
+void deliver_interrupt(Vcpu& vcpu, const Exit& exit) {
+    const bool is_int3 = exit.vector == vector::breakpoint && exit.length == 1;
+    const unsigned needed = vcpu.cpu.kernel_mode ? 1 : 3;
+    if (is_int3 || vcpu.traps[exit.vector].privilege >= needed) {
+        enter_trap(vcpu, exit.vector, std::nullopt);
+        return;
+    }
+    constexpr std::uint32_t idt_bit = 2;
+    vcpu.cpu.rip -= exit.length;
+    --vcpu.cpu.retired;
+    enter_trap(vcpu, vector::general_protection, exit.vector * 8u + idt_bit);
+}
+
+}  // namespace
+
+Domain::Next Domain::handle_exit(Vcpu& vcpu, const Exit& exit) {
+    switch (exit.reason) {
+        case Exit::Reason::budget_spent:
+            break;
+        case Exit::Reason::syscall:
+            if (vcpu.cpu.kernel_mode) {
+                do_hypercall(vcpu);
+            } else {
+                enter_syscall(vcpu, exit.length);
+            }
+            break;
+        case Exit::Reason::exception:
+            if (exit.vector < exception_count.size()) ++exception_count[exit.vector];
+            deliver_exception(vcpu, exit);
+            break;
+        case Exit::Reason::interrupt:
+            deliver_interrupt(vcpu, exit);
+            break;
+        case Exit::Reason::not_built:
+            crash(vcpu, fmt::format("this instruction is not built: {}", exit.text));
+            break;
+    }
+    if (shutdown_reason_) return Next::stop;
+    if (std::exchange(vcpu.has_yielded, false)) return Next::yield;
+    return vcpu.is_runnable() ? Next::run : Next::block;
+}
+
+}  // namespace ring3
