@@ -77,8 +77,11 @@ int path(ImageStore& store, Names names) {
 }
 
 int remove(ImageStore& store, Names names) {
-    for (const std::string& name : names)
-        fmt::print("{}: removed {}\n", name, readable_size(store.remove(name)));
+    for (const std::string& name : names) {
+        const std::uintmax_t bytes = store.remove(name);
+        fmt::print("{}: {}\n", name,
+                   bytes == 0 ? "was not built" : "removed " + readable_size(bytes));
+    }
     return to_int(ExitCode::ok);
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <boost/program_options/errors.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <new>
 #include <string>
@@ -45,8 +46,7 @@ const Verb& verb_named(const std::string& name) {
 }
 
 int print_result(const std::string& text) {
-    if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
-        throw std::system_error{errno, std::generic_category(), "cannot write to standard output"};
+    std::fputs(text.c_str(), stdout);
     return to_int(ExitCode::ok);
 }
 
@@ -70,7 +70,11 @@ int run(std::vector<std::string> arguments) {
 
 int run_and_explain(std::vector<std::string> arguments) {
     try {
-        return run(std::move(arguments));
+        const int code = run(std::move(arguments));
+        // A result that reached nobody is no success.
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+            throw std::system_error{errno, std::generic_category(), "cannot write the result"};
+        return code;
     } catch (const ConfigError& error) {
         print_error(error.what());
         return to_int(ExitCode::usage);

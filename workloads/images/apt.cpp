@@ -65,8 +65,8 @@ Package Apt::candidate(const std::string& name) const {
         try {
             return output_of(command("apt-cache", {"show", "--no-all-versions", name + ":amd64"}),
                              "/");
-        } catch (const EnvironmentError& error) {
-            throw AptError{fmt::format("apt knows no package {} ({}): {}", name, error.what(),
+        } catch (const CommandError& error) {
+            throw AptError{fmt::format("apt knows no package {} ({}): {}", name, error.complaint(),
                                        how_to_renew_lists)};
         }
     }();
@@ -90,9 +90,9 @@ fs::path Apt::download(const Package& package, const fs::path& into) const {
         output_of(command("apt-get",
                           {"download", fmt::format("{}:amd64={}", package.name, package.version)}),
                   into);
-    } catch (const EnvironmentError& error) {
+    } catch (const CommandError& error) {
         throw AptError{fmt::format("package {} {} cannot be fetched ({}): {}", package.name,
-                                   package.version, error.what(), how_to_renew_lists)};
+                                   package.version, error.complaint(), how_to_renew_lists)};
     }
     for (const auto& entry : fs::directory_iterator{into})
         if (entry.path().filename().string().starts_with(package.name + "_")) return entry.path();
@@ -107,7 +107,7 @@ bool Apt::try_refresh() {
     is_fresh_ = true;
     try {
         output_of(command("apt-get", {"update"}), "/");
-    } catch (const EnvironmentError&) {
+    } catch (const CommandError&) {
         is_fresh_ = false;
     }
     return is_fresh_;

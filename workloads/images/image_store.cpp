@@ -157,6 +157,10 @@ fs::path ImageStore::resolve(std::string_view image_name) {
     const Recipe& its_recipe = recipe(image_name.substr(0, slash));
     const std::string file{slash == image_name.npos ? "" : image_name.substr(slash + 1)};
     const std::vector<std::string> files = its_recipe.files();
+    if (file.empty())
+        throw ConfigError{fmt::format("which file of image {}? Say {}/FILE; its files are: {}",
+                                      its_recipe.name(), its_recipe.name(),
+                                      fmt::join(files, ", "))};
     if (std::ranges::find(files, file) == files.end())
         throw ConfigError{fmt::format("image {} has no file \"{}\"{}; its files are: {}",
                                       its_recipe.name(), file, nearest_name_hint(file, files),
@@ -174,8 +178,7 @@ ImageStore::Image ImageStore::make(const Recipe& its_recipe, Wanted wanted) {
         Image found = image(name);
         if (found.state == State::ready) return found;
     }
-    for (const char* folder : {"names", "objects", "locks", "building"})
-        fs::create_directories(root_ / folder);
+    make_folders();
     const FileLock lock{root_ / "locks" / name, [&] {
                             progress_(fmt::format("image {}: waiting for another process", name));
                         }};
@@ -197,7 +200,7 @@ ImageStore::Image ImageStore::make_locked(const Recipe& its_recipe, Wanted wante
         if (wanted == Wanted::ready) sources[source] = make(recipe(source), wanted);
 
     const TemporaryDirectory building{root_ / "building" / name};
-    Apt apt{root_ / "apt"};
+    Apt apt{building.path() / "apt"};
     const auto attempt = [&]() -> std::optional<Manifest> {
         const std::vector<Package> packages = its_recipe.packages(apt);
         if (found.state == State::ready && same_packages(packages, found.manifest->packages))
@@ -209,8 +212,8 @@ ImageStore::Image ImageStore::make_locked(const Recipe& its_recipe, Wanted wante
         manifest = attempt();
     } catch (const AptError&) {
         progress_("apt's package lists do not lead to the package: fetching lists of this moment");
-        if (!apt.try_refresh()) throw;
         building.clear();
+        if (!apt.try_refresh()) throw;
         manifest = attempt();
     }
     if (manifest) publish(name, *manifest, building.path() / "image");
@@ -262,6 +265,18 @@ void ImageStore::publish(const std::string& name, const Manifest& manifest, cons
     fs::create_symlink(fs::path{"../objects"} / object.filename(), link);
     fs::rename(link, root_ / "names" / name);
     flush_to_disk(root_ / "names");
+}
+
+void ImageStore::make_folders() const {
+    try {
+        for (const char* folder : {"names", "objects", "locks", "building"})
+            fs::create_directories(root_ / folder);
+    } catch (const fs::filesystem_error& error) {
+        throw EnvironmentError{
+            fmt::format("the image store {} cannot be made ({}); XDG_CACHE_HOME "
+                        "can name another place for it",
+                        root_.string(), error.code().message())};
+    }
 }
 
 void ImageStore::clean_up() const {

@@ -6,7 +6,6 @@
 //   objects/H.verified   when the files were last found to be as the manifest says
 //   locks/NAME           held while the image is built or removed
 //   building/NAME/       a build under way; what is left of one that was killed
-//   apt/                 package lists, if the system's did not do
 #pragma once
 
 #include <cstdint>
@@ -78,6 +77,8 @@ private:
                         const std::map<std::string, Image>& images);
     void publish(const std::string& name, const Manifest& manifest,
                  const std::filesystem::path& built);
+    void make_folders() const;
+    /// Removes what builds that were killed have left.
     void clean_up() const;
     std::string outdated_reason(const Recipe& recipe, const Manifest& manifest) const;
 

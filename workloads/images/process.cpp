@@ -14,8 +14,6 @@
 #include <sstream>
 #include <system_error>
 
-#include "hv/base/errors.hpp"
-
 namespace ring3 {
 namespace {
 
@@ -108,7 +106,8 @@ void Process::wait() {
     const std::string end = WIFSIGNALED(status)
                                 ? fmt::format("was ended by signal {}", WTERMSIG(status))
                                 : fmt::format("failed with code {}", WEXITSTATUS(status));
-    throw EnvironmentError{fmt::format("`{}` {}: {}", fmt::join(command_, " "), end, complaint())};
+    const std::string said = complaint();
+    throw CommandError{fmt::format("`{}` {}: {}", fmt::join(command_, " "), end, said), said};
 }
 
 std::string output_of(std::vector<std::string> command, const std::filesystem::path& directory,

@@ -9,9 +9,23 @@
 #include <string>
 #include <vector>
 
+#include "hv/base/errors.hpp"
 #include "workloads/images/file_descriptor.hpp"
 
 namespace ring3 {
+
+/// A command ended with another code than 0.
+class CommandError : public EnvironmentError {
+public:
+    CommandError(const std::string& message, std::string complaint)
+        : EnvironmentError{message}, complaint_{std::move(complaint)} {}
+
+    /// What the command itself said.
+    const std::string& complaint() const { return complaint_; }
+
+private:
+    std::string complaint_;
+};
 
 class Process final {
 public:
@@ -27,7 +41,7 @@ public:
     /// Where the child's standard output arrives.
     int output() const { return output_.raw(); }
 
-    /// Waits for the end. EnvironmentError with what the child said unless it ended with code 0.
+    /// Waits for the end. CommandError with what the child said unless it ended with code 0.
     void wait();
 
 private:

@@ -4,15 +4,15 @@
 #define TOML_EXCEPTIONS 1
 #include <toml++/toml.h>
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <optional>
 #include <sstream>
 #include <system_error>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
@@ -156,6 +156,24 @@ void MachineConfig::choose(std::string_view table, std::string_view name,
     PolicyChoice& choice = policy(table);
     choice.name = name;
     choice.params.set_origin(origin);
+}
+
+std::string MachineConfig::describe() const {
+    std::string text;
+    const auto add = [&](std::string_view table, const std::string& name, const Params& params) {
+        text += fmt::format("[{}]\n", table);
+        if (!name.empty()) text += fmt::format("name = \"{}\"\n", name);
+        for (const Params::Declared& parameter : params.declared()) {
+            const bool is_text =
+                parameter.allowed == "text" || parameter.allowed.starts_with("one");
+            const char* const quote = is_text ? "\"" : "";
+            text += fmt::format("{0} = {2}{1}{2}\n", parameter.name, parameter.value, quote);
+        }
+    };
+    add("machine", "", machine_);
+    for (const auto& [table, choice] : policies_)
+        if (!choice.name.empty()) add(table, choice.name, choice.params);
+    return text;
 }
 
 void MachineConfig::reject_empty_kinds() const {

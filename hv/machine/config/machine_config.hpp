@@ -33,6 +33,10 @@ public:
     /// Chooses a policy: what `name` in its table does. `origin` is for messages.
     void choose(std::string_view table, std::string_view name, const std::string& origin);
 
+    /// All choices with the parameters in effect, once the machine is made: for people, in the form
+    /// of a machine file.
+    std::string describe() const;
+
     Params& machine() { return machine_; }
     /// `table` is one of those above.
     PolicyChoice& policy(std::string_view table);

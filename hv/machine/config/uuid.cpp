@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "hv/machine/config/uuid.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace ring3 {
 namespace {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "hv/machine/config/xl_config.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
@@ -13,6 +11,8 @@
 #include <cstring>
 #include <map>
 #include <new>
+
+#include <fmt/format.h>
 
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
