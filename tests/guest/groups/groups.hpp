@@ -13,10 +13,24 @@ struct Group {
 
 void check_start();
 void check_hypercalls();
+void check_mmu();
+void check_pin();
+void check_table_writes();
+void check_traps();
+void check_user();
+void check_events();
+void check_time();
 
 constexpr Group all_groups[] = {
     {"start", check_start},
     {"hypercalls", check_hypercalls},
+    {"mmu", check_mmu},
+    {"pin", check_pin},
+    {"table_writes", check_table_writes},
+    {"traps", check_traps},
+    {"user", check_user},
+    {"events", check_events},
+    {"time", check_time},
 };
 
 }  // namespace guest

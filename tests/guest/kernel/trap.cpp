@@ -93,13 +93,25 @@ void report_recorded(const char* name, std::uint64_t code_start, unsigned n) {
     Line line(name);
     line.text(" vector").number(static_cast<long>(frame.vector)).text(" error").hex(frame.error_code);
     line.text(" cs").hex(frame.cs).text(" rflags").hex(frame.rflags & ~arithmetic_flags);
-    line.text(" rip +").hex(frame.rip - code_start);
+    if (code_start == 0) return;
+    const std::uint64_t offset = frame.rip - code_start;
+    if (offset < 4096) {
+        line.text(" rip +").hex(offset);
+    } else {
+        line.text(" rip elsewhere");
+    }
 }
 
 void report_trap(const char* name, void (*function)()) {
     clear_traps();
     run_guarded(function);
     report_recorded(name, reinterpret_cast<std::uint64_t>(function));
+}
+
+void report_trap_somewhere(const char* name, void (*function)()) {
+    clear_traps();
+    run_guarded(function);
+    report_recorded(name, 0);
 }
 
 }  // namespace guest

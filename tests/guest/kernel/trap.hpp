@@ -49,8 +49,11 @@ inline int run_guarded(void (*function)()) {
 }
 
 /// Runs `function` and prints the trap that it ran into: vector, error code, cs, rflags without the
-/// arithmetic flags, rip as an offset from the function's start.
+/// arithmetic flags, rip as an offset from the function's start. For functions in assembly: what a
+/// compiler makes has other offsets tomorrow, and is for report_trap_somewhere(), which leaves rip out.
 void report_trap(const char* name, void (*function)());
+void report_trap_somewhere(const char* name, void (*function)());
+/// `code_start` 0: without rip.
 void report_recorded(const char* name, std::uint64_t code_start, unsigned n = 0);
 
 }  // namespace guest
