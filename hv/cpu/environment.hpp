@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a vCPU's sensitive instructions ask of the world around it: the hypervisor's answers to CPUID,
-// MSRs, control registers, ports, time and descriptors. Implemented by hv/domain.
+// What a vCPU's sensitive instructions ask of the world around it: the hypervisor's answers to
+// CPUID, MSRs, control registers, ports, time and descriptors. Implemented by hv/domain.
 #pragma once
 
 #include <cstdint>

@@ -11,15 +11,31 @@
 namespace ring3 {
 
 /// Numbers as in the ModRM encoding.
-enum class Gpr : std::uint8_t { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi,
-                                r8, r9, r10, r11, r12, r13, r14, r15 };
+enum class Gpr : std::uint8_t {
+    rax,
+    rcx,
+    rdx,
+    rbx,
+    rsp,
+    rbp,
+    rsi,
+    rdi,
+    r8,
+    r9,
+    r10,
+    r11,
+    r12,
+    r13,
+    r14,
+    r15
+};
 enum class Segment : std::uint8_t { es, cs, ss, ds, fs, gs };
 
 namespace rflags {
 constexpr std::uint64_t cf = 1u << 0, fixed = 1u << 1, pf = 1u << 2, af = 1u << 4, zf = 1u << 6,
                         sf = 1u << 7, tf = 1u << 8, interrupt = 1u << 9, df = 1u << 10,
-                        of = 1u << 11, iopl = 3u << 12, nt = 1u << 14, rf = 1u << 16,
-                        vm = 1u << 17, ac = 1u << 18, id = 1u << 21;
+                        of = 1u << 11, iopl = 3u << 12, nt = 1u << 14, rf = 1u << 16, vm = 1u << 17,
+                        ac = 1u << 18, id = 1u << 21;
 constexpr std::uint64_t arithmetic = cf | pf | af | zf | sf | of;
 }  // namespace rflags
 
@@ -59,7 +75,8 @@ struct CpuState {
     /// Instructions retired since the vCPU was made; exact whenever C++ runs.
     std::uint64_t retired = 0;
 
-    /// x87, SSE (and AVX where the CPU model has it) in the standard XSAVE format, SDM vol. 1, 13.4.
+    /// x87, SSE (and AVX where the CPU model has it) in the standard XSAVE format, SDM vol.
+    /// 1, 13.4.
     alignas(64) std::array<std::byte, 1024> xsave{};
 
     std::uint64_t& reg(Gpr r) { return gpr[static_cast<std::size_t>(r)]; }

@@ -18,11 +18,11 @@ struct CpuState;
 /// Why run() returned. The state is precise: RIP is the next instruction to run.
 struct Exit {
     enum class Reason : std::uint8_t {
-        budget_spent,   ///< exactly `budget` instructions were retired
-        syscall,        ///< SYSCALL retired: RIP is behind it, RCX and R11 as the SDM says
-        exception,      ///< `vector`: a fault (RIP at the instruction, not retired) or trap (behind it)
-        interrupt,      ///< INT n, INT3, INTO retired (RIP is behind it): `vector`
-        not_built,      ///< in the CPU model but not built here; `text` names it: crash the domain
+        budget_spent,  ///< exactly `budget` instructions were retired
+        syscall,       ///< SYSCALL retired: RIP is behind it, RCX and R11 as the SDM says
+        exception,  ///< `vector`: a fault (RIP at the instruction, not retired) or trap (behind it)
+        interrupt,  ///< INT n, INT3, INTO retired (RIP is behind it): `vector`
+        not_built,  ///< in the CPU model but not built here; `text` names it: crash the domain
     };
     Reason reason = Reason::budget_spent;
     std::uint8_t vector = 0;
@@ -44,16 +44,17 @@ public:
 
     virtual ~Engine() = default;
 
-    /// Runs guest instructions from `state` and retires at most `budget` (> 0) of them, adding what it
-    /// retired to `state.retired`. A faulting instruction retires none; each iteration of a
-    /// rep-prefixed one retires one. The error code of a #PF has its user bit set by the guest's mode.
+    /// Runs guest instructions from `state` and retires at most `budget` (> 0) of them, adding what
+    /// it retired to `state.retired`. A faulting instruction retires none; each iteration of a
+    /// rep-prefixed one retires one. The error code of a #PF has its user bit set by the guest's
+    /// mode.
     virtual Exit run(CpuState& state, Environment& environment, std::uint64_t budget) = 0;
 
     /// What hv/memory must tell of changes (FrameTable::set_derived_state).
     virtual DerivedState& derived_state() = 0;
 
-    /// state.kernel_root, user_root or kernel_mode need no call: run() sees them. This drops what was
-    /// derived from the roots of a domain that goes away.
+    /// state.kernel_root, user_root or kernel_mode need no call: run() sees them. This drops what
+    /// was derived from the roots of a domain that goes away.
     virtual void forget_all() = 0;
 };
 

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// The translating engine: guest code becomes host code block by block (architecture:
+// hv/cpu/README). `block_limit = 1` makes every instruction its own block: slow, simple, and the
+// same trace.
+#include "hv/base/params.hpp"
+#include "hv/base/registry.hpp"
+#include "hv/cpu/engine/engine.hpp"
+#include "hv/cpu/translate/translator_core.hpp"
+
+namespace ring3 {
+namespace {
+
+TranslatorSettings read_settings(Params& params) {
+    TranslatorSettings settings;
+    settings.block_limit = static_cast<unsigned>(
+        params.integer("block_limit", 32, {1, 128}, "most guest instructions in one block"));
+    settings.code_cache_bytes =
+        static_cast<std::size_t>(params.integer("code_cache_mib", 128, {4, 1024},
+                                                "host memory for translated code, in MiB"))
+        << 20;
+    settings.level = params.choice("cpu_model", "x86-64-v2", {"x86-64-v2", "x86-64-v3"},
+                                   "the instructions that guests have") == "x86-64-v3"
+                         ? IsaLevel::x86_64_v3
+                         : IsaLevel::x86_64_v2;
+    return settings;
+}
+
+class Translator final : public Engine {
+public:
+    Translator(Params& params, FrameTable& frames) : core_(read_settings(params), frames) {}
+
+    Exit run(CpuState& state, Environment& environment, std::uint64_t budget) override {
+        return core_.run(state, environment, budget);
+    }
+    DerivedState& derived_state() override { return core_; }
+    void forget_all() override { core_.forget_all(); }
+
+private:
+    TranslatorCore core_;
+};
+
+const Registered<Engine, Translator> entry{"translator", "same-ISA dynamic binary translation"};
+
+}  // namespace
+}  // namespace ring3

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+#include "hv/cpu/translate/address_caches.hpp"
+
+#include <cstring>
+
+#include "hv/base/check.hpp"
+
+namespace ring3 {
+namespace {
+
+void empty_entry(Tlb& tlb, std::size_t i) {
+    tlb.read_tag[i] = tlb.write_tag[i] = Tlb::unused_tag(i);
+}
+
+constexpr bool in_upper_half(std::uint64_t address) { return address >> 63 != 0; }
+
+}  // namespace
+
+AddressCaches::AddressCaches(Context& context, FrameTable& frames, std::uint64_t miss_stub)
+    : context_(context), frames_(frames), miss_stub_(miss_stub) {
+    for (auto& jumps : context_.jumps) jumps.fill(miss_stub_);
+    drop_all();
+}
+
+bool AddressCaches::same_upper_half(Mfn a, Mfn b) const {
+    const Frame* first = frames_.find(a);
+    const Frame* second = frames_.find(b);
+    if (first == nullptr || second == nullptr || first->host == nullptr ||
+        second->host == nullptr) {
+        return false;
+    }
+    // Compared with their A bits: an entry is used in place of another one only where the walk
+    // through the other would have left the same trace.
+    return std::memcmp(first->host + page_size / 2, second->host + page_size / 2, page_size / 2) ==
+           0;
+}
+
+void AddressCaches::use(const CpuState& state) {
+    kernel_mode_ = state.kernel_mode;
+    table_write_assist_ = state.table_write_assist;
+    if (state.domain != domain_) {
+        domain_ = state.domain;
+        drop_all();
+    }
+    const Mfn roots[2] = {state.user_root, state.kernel_root};
+    for (unsigned m = 0; m < 2; ++m) {
+        if (modes_[m].root == roots[m]) continue;
+        if (same_upper_half(modes_[m].root, roots[m])) {
+            empty_lower_half(m);
+        } else {
+            empty(m);
+        }
+        modes_[m].root = roots[m];
+    }
+}
+
+void AddressCaches::fill(Vaddr address, const WalkResult& found, bool store) {
+    Tlb& t = tlb();
+    const std::size_t i = Tlb::index(address.raw);
+    const std::uint64_t page = page_of(address).raw;
+    t.read_tag[i] = page;
+    t.write_tag[i] = store ? page : Tlb::unused_tag(i);
+    t.host[i] = reinterpret_cast<std::uint64_t>(found.host);
+    if (in_upper_half(page)) return;
+    auto& filled = mode().lower_half;
+    if (filled.size() >= 2 * Tlb::entries) {
+        filled.clear();
+        for (std::size_t k = 0; k < Tlb::entries; ++k)
+            filled.push_back(static_cast<std::uint16_t>(k));
+    }
+    filled.push_back(static_cast<std::uint16_t>(i));
+}
+
+WalkResult AddressCaches::data(Vaddr address, Access access) {
+    const WalkResult found =
+        walk(frames_, mode().root, address, access, domain_, table_write_assist_ && kernel_mode_);
+    if (found.kind != WalkResult::Kind::mapped) return found;
+    const bool has_code = found.mfn != invalid_mfn && frames_.at(found.mfn).has_code;
+    fill(address, found, found.writable && !has_code);
+    return found;
+}
+
+AddressCaches::FetchPage* AddressCaches::fetch(Vaddr page, WalkResult& fault) {
+    auto& pages = mode().pages;
+    const auto known = pages.find(page.raw);
+    if (known != pages.end()) return &known->second;
+    const WalkResult found =
+        walk(frames_, mode().root, page, Access::execute, domain_, table_write_assist_);
+    if (found.kind != WalkResult::Kind::mapped || found.mfn == invalid_mfn) {
+        fault = found;
+        return nullptr;
+    }
+    FetchPage entry;
+    entry.frame = found.mfn;
+    entry.host = reinterpret_cast<const std::uint8_t*>(found.host);
+    return &pages.emplace(page.raw, std::move(entry)).first->second;
+}
+
+void AddressCaches::remember_jump(Vaddr rip, std::uint64_t entry) {
+    const auto i = static_cast<std::uint16_t>(rip.raw & (Context::jump_entries - 1));
+    context_.jumps[kernel_mode_ ? 1 : 0][i] = entry;
+    const auto page = mode().pages.find(page_of(rip).raw);
+    HV_CHECK(page != mode().pages.end(), "a jump is remembered only into a fetched page");
+    auto& jumps = page->second.jumps;
+    if (jumps.size() >= 2 * page_size) {
+        forget_page(kernel_mode_ ? 1 : 0, page->second);
+        context_.jumps[kernel_mode_ ? 1 : 0][i] = entry;
+    }
+    jumps.push_back(i);
+}
+
+void AddressCaches::forget_page(unsigned m, FetchPage& page) {
+    for (const std::uint16_t i : page.jumps) context_.jumps[m][i] = miss_stub_;
+    page.jumps.clear();
+}
+
+void AddressCaches::page_changed(Vaddr page) {
+    const std::size_t i = Tlb::index(page.raw);
+    for (unsigned m = 0; m < 2; ++m) {
+        Tlb& t = context_.tlb[m];
+        if (t.read_tag[i] == page.raw) empty_entry(t, i);
+        // An instruction at the end of the page before may straddle into this one.
+        for (const std::uint64_t p : {page.raw, page.raw - page_size}) {
+            const auto known = modes_[m].pages.find(p);
+            if (known == modes_[m].pages.end()) continue;
+            forget_page(m, known->second);
+            if (p == page.raw) modes_[m].pages.erase(known);
+        }
+    }
+}
+
+void AddressCaches::empty(unsigned m) {
+    Tlb& t = context_.tlb[m];
+    t.read_tag.fill(0);
+    t.write_tag.fill(0);
+    empty_entry(t, 0);
+    modes_[m].lower_half.clear();
+    for (auto& [page, entry] : modes_[m].pages) forget_page(m, entry);
+    modes_[m].pages.clear();
+}
+
+void AddressCaches::empty_lower_half(unsigned m) {
+    Tlb& t = context_.tlb[m];
+    for (const std::uint16_t i : modes_[m].lower_half) {
+        if (!in_upper_half(t.read_tag[i])) empty_entry(t, i);
+    }
+    modes_[m].lower_half.clear();
+    for (auto entry = modes_[m].pages.begin(); entry != modes_[m].pages.end();) {
+        if (in_upper_half(entry->first)) {
+            ++entry;
+            continue;
+        }
+        forget_page(m, entry->second);
+        entry = modes_[m].pages.erase(entry);
+    }
+}
+
+void AddressCaches::drop_all() {
+    empty(0);
+    empty(1);
+}
+
+void AddressCaches::drop_frame(Mfn frame, Access right) {
+    const auto host = reinterpret_cast<std::uint64_t>(frames_.at(frame).host);
+    for (unsigned m = 0; m < 2; ++m) {
+        Tlb& t = context_.tlb[m];
+        for (std::size_t i = 0; i < Tlb::entries; ++i) {
+            if (t.host[i] != host) continue;
+            t.write_tag[i] = Tlb::unused_tag(i);
+            if (right != Access::write) t.read_tag[i] = Tlb::unused_tag(i);
+        }
+        if (right == Access::write) continue;
+        for (auto entry = modes_[m].pages.begin(); entry != modes_[m].pages.end();) {
+            if (entry->second.frame != frame) {
+                ++entry;
+                continue;
+            }
+            forget_page(m, entry->second);
+            entry = modes_[m].pages.erase(entry);
+        }
+    }
+}
+
+void AddressCaches::forget_jumps() {
+    for (unsigned m = 0; m < 2; ++m) {
+        for (auto& [page, entry] : modes_[m].pages) forget_page(m, entry);
+    }
+}
+
+void AddressCaches::forget_jumps_to(Mfn frame) {
+    for (unsigned m = 0; m < 2; ++m) {
+        for (auto& [page, entry] : modes_[m].pages) {
+            if (entry.frame != frame) continue;
+            forget_page(m, entry);
+            // An instruction at the end of the page before may straddle into this frame.
+            const auto before = modes_[m].pages.find(page - page_size);
+            if (before != modes_[m].pages.end()) forget_page(m, before->second);
+        }
+    }
+}
+
+}  // namespace ring3

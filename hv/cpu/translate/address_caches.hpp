@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// What one vCPU derived from its page tables: TLB entries, pages it fetches code from, and the jump
+// cache. Guests cannot see any of it: every change of the tables drops what it made stale.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "hv/base/units.hpp"
+#include "hv/cpu/state.hpp"
+#include "hv/cpu/translate/context.hpp"
+#include "hv/memory/frame_table.hpp"
+#include "hv/memory/walk.hpp"
+
+namespace ring3 {
+
+class AddressCaches {
+public:
+    struct FetchPage {
+        Mfn frame{};
+        const std::uint8_t* host = nullptr;
+        /// Entries of the jump cache that lead into this page.
+        std::vector<std::uint16_t> jumps;
+    };
+
+    AddressCaches(Context& context, FrameTable& frames, std::uint64_t miss_stub);
+
+    /// Before the guest runs: what belongs to roots that are no longer in use is dropped.
+    void use(const CpuState& state);
+
+    /// Walks for a data access; a good answer stays in the TLB. Stores to frames with translated
+    /// code never do: they must be seen.
+    WalkResult data(Vaddr address, Access access);
+    /// The page that code is fetched from; null: `fault` holds the walk's answer.
+    FetchPage* fetch(Vaddr page, WalkResult& fault);
+    /// From now on an indirect branch to `rip` enters at `entry`.
+    void remember_jump(Vaddr rip, std::uint64_t entry);
+
+    void page_changed(Vaddr page);
+    void drop_all();
+    /// Translations to this frame: all of them, or only the right to store.
+    void drop_frame(Mfn frame, Access right);
+    /// All blocks are gone, or those of one frame.
+    void forget_jumps();
+    void forget_jumps_to(Mfn frame);
+
+private:
+    struct Mode {
+        /// Entries filled for the lower half since it was last emptied.
+        std::vector<std::uint16_t> lower_half;
+        std::unordered_map<std::uint64_t, FetchPage> pages;
+        Mfn root = invalid_mfn;
+    };
+
+    Mode& mode() { return modes_[kernel_mode_ ? 1 : 0]; }
+    Tlb& tlb() { return context_.tlb[kernel_mode_ ? 1 : 0]; }
+    void fill(Vaddr address, const WalkResult& found, bool store);
+    void empty(unsigned m);
+    void empty_lower_half(unsigned m);
+    void forget_page(unsigned m, FetchPage& page);
+    bool same_upper_half(Mfn a, Mfn b) const;
+
+    Context& context_;
+    FrameTable& frames_;
+    std::uint64_t miss_stub_;
+    Mode modes_[2];
+    bool kernel_mode_ = true;
+    bool table_write_assist_ = false;
+    DomainId domain_{};
+};
+
+}  // namespace ring3

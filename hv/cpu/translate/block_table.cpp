@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#include "hv/cpu/translate/block_table.hpp"
+
+#include <algorithm>
+
+#include "hv/base/check.hpp"
+
+namespace ring3 {
+
+const InsnSite& Block::site_of(std::uint64_t host_address) const {
+    const auto offset = static_cast<std::uint32_t>(host_address - host_base);
+    const auto behind = std::upper_bound(
+        sites.begin(), sites.end(), offset,
+        [](std::uint32_t o, const InsnSite& site) { return o < site.host_offset; });
+    HV_CHECK(behind != sites.begin(), "an address before the first instruction");
+    return *(behind - 1);
+}
+
+Block* BlockTable::find(const BlockKey& key) {
+    const auto found = by_key_.find(key);
+    return found == by_key_.end() ? nullptr : blocks_[found->second].get();
+}
+
+Block* BlockTable::holding(std::uint64_t host_address) {
+    const auto behind = std::upper_bound(
+        by_host_.begin(), by_host_.end(), host_address,
+        [](std::uint64_t address, const auto& entry) { return address < entry.first; });
+    if (behind == by_host_.begin()) return nullptr;
+    Block* block = blocks_[(behind - 1)->second].get();
+    return block != nullptr && host_address < block->host_base + block->host_size ? block : nullptr;
+}
+
+std::uint32_t BlockTable::next_number() const { return static_cast<std::uint32_t>(blocks_.size()); }
+
+std::uint32_t BlockTable::number_of(const Block& block) const { return by_key_.at(block.key); }
+
+Block& BlockTable::add(const BlockKey& key, Translation&& translation) {
+    const std::uint32_t number = next_number();
+    auto block = std::make_unique<Block>();
+    block->key = key;
+    block->host_base = cache_.next();
+    block->host_size = static_cast<std::uint32_t>(translation.host_code.size());
+    block->direct_entry = block->host_base + translation.direct_entry;
+    block->checked_entry = block->host_base + translation.checked_entry;
+    block->lookup_entry = block->host_base + translation.lookup_entry;
+    block->guest_length = translation.guest_length;
+    block->first_byte = translation.first_byte;
+    block->last_byte = translation.last_byte;
+    block->sites = std::move(translation.sites);
+    for (const auto& site : translation.links) block->links.push_back({site, std::nullopt});
+    cache_.append(translation.host_code);
+    by_host_.emplace_back(block->host_base, number);
+    by_frame_[key.frame.raw].push_back(number);
+    if (block->straddles()) by_frame_[key.second_frame.raw].push_back(number);
+    by_key_[key] = number;
+    blocks_.push_back(std::move(block));
+    return *blocks_.back();
+}
+
+void BlockTable::link(std::uint32_t number, Block& to) {
+    Block& from = at(number / 2);
+    auto& link = from.links[number % 2];
+    HV_CHECK(!link.to, "a link that left to C++ was not linked");
+    const std::uint32_t target = number_of(to);
+    link.to = target;
+    to.linked_from.push_back(number);
+    // A straddling block's second page may be mapped elsewhere by now: enter it by the jump cache.
+    cache_.patch_branch(from.host_base + link.site.host_offset,
+                        to.straddles() ? to.lookup_entry : to.direct_entry);
+}
+
+void BlockTable::unlink(std::uint32_t number) {
+    Block& from = at(number / 2);
+    auto& link = from.links[number % 2];
+    link.to.reset();
+    const std::uint64_t rel32 = from.host_base + link.site.host_offset;
+    cache_.patch_branch(rel32, rel32 + 4);
+}
+
+void BlockTable::remove(std::uint32_t number) {
+    Block& block = at(number);
+    for (const std::uint32_t from : block.linked_from) {
+        if (blocks_[from / 2] != nullptr) unlink(from);
+    }
+    for (std::size_t k = 0; k < block.links.size(); ++k) {
+        if (!block.links[k].to) continue;
+        Block* to = blocks_[*block.links[k].to].get();
+        if (to != nullptr) std::erase(to->linked_from, number * 2 + static_cast<std::uint32_t>(k));
+    }
+    by_key_.erase(block.key);
+    for (const Mfn frame : {block.key.frame, block.key.second_frame}) {
+        const auto found = by_frame_.find(frame.raw);
+        if (found != by_frame_.end()) std::erase(found->second, number);
+    }
+    blocks_[number].reset();
+}
+
+bool BlockTable::drop(Mfn frame, std::uint64_t offset, std::uint64_t length) {
+    const auto found = by_frame_.find(frame.raw);
+    if (found == by_frame_.end()) return true;
+    const std::vector<std::uint32_t> numbers = found->second;
+    for (const std::uint32_t number : numbers) {
+        const Block& block = at(number);
+        // The second page of a straddling block holds at most its last 14 bytes.
+        const bool second = block.straddles() && block.key.second_frame == frame;
+        const std::uint64_t first = second ? 0 : block.first_byte;
+        const std::uint64_t last = second ? 16 : block.last_byte;
+        if (offset < last && first < offset + length) remove(number);
+    }
+    const auto left = by_frame_.find(frame.raw);
+    if (left == by_frame_.end()) return true;
+    if (!left->second.empty()) return false;
+    by_frame_.erase(left);
+    return true;
+}
+
+std::vector<Mfn> BlockTable::frames() const {
+    std::vector<Mfn> all;
+    for (const auto& [frame, numbers] : by_frame_) all.push_back({frame});
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+void BlockTable::clear() {
+    blocks_.clear();
+    by_key_.clear();
+    by_frame_.clear();
+    by_host_.clear();
+}
+
+}  // namespace ring3

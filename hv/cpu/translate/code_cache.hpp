@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The host memory that translated code stands in: mapped twice, once to write and once to execute,
+// so that no page is ever both.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace ring3 {
+
+class CodeCache {
+public:
+    explicit CodeCache(std::size_t bytes);
+    ~CodeCache();
+    CodeCache(const CodeCache&) = delete;
+    CodeCache& operator=(const CodeCache&) = delete;
+
+    /// Where the next code will be executed.
+    std::uint64_t next() const { return base() + used_; }
+    std::uint64_t base() const { return reinterpret_cast<std::uint64_t>(executable_); }
+    std::size_t room() const { return size_ - used_; }
+    bool contains(std::uint64_t address) const {
+        return address >= base() && address < base() + used_;
+    }
+    /// Puts code at next().
+    void append(std::span<const std::uint8_t> code);
+    /// Makes the rel32 of a branch at this address lead to `target`.
+    void patch_branch(std::uint64_t rel32_address, std::uint64_t target);
+    /// Forgets all code behind the first `kept` bytes.
+    void truncate(std::size_t kept) { used_ = kept; }
+    std::size_t used() const { return used_; }
+
+private:
+    std::uint8_t* writable_ = nullptr;
+    std::uint8_t* executable_ = nullptr;
+    std::size_t size_ = 0, used_ = 0;
+};
+
+}  // namespace ring3

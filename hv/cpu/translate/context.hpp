@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// What translated code addresses through the GS base: guest registers while C++ runs, the software
+// TLBs, the jump caches, and the words in which stubs and C++ talk to each other.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace ring3 {
+
+/// A direct-mapped software TLB. Three arrays, indexed by the low bits of the page number:
+/// a tag is the page's virtual address, and an entry that is not in use holds a page that belongs
+/// to another index, so that no address can match it.
+struct Tlb {
+    static constexpr std::size_t entries = 4096;
+    /// (address >> 9) & index_mask = byte offset of the entry in each array.
+    static constexpr std::uint32_t index_mask = (entries - 1) << 3;
+
+    std::array<std::uint64_t, entries> read_tag;
+    std::array<std::uint64_t, entries> write_tag;
+    /// Host address of the page.
+    std::array<std::uint64_t, entries> host;
+
+    static std::size_t index(std::uint64_t address) { return (address >> 12) & (entries - 1); }
+    static std::uint64_t unused_tag(std::size_t i) { return i == 0 ? 0x1000 : 0; }
+};
+
+/// Why translated code came back to C++.
+enum class Leave : std::uint32_t {
+    link,     ///< direct branch whose target is not yet linked: `link` and `target`
+    miss,     ///< indirect branch (or branch to another page) that the jump cache does not know
+    budget,   ///< the block at `target` needs more than the budget has
+    access,   ///< a memory operand could not be translated inline: `site`, `access_*`
+    trap,     ///< the host raised an exception at `site`: `trap_vector`
+    no_fpu,   ///< CR0.TS is set and the instruction at `site` uses the FPU
+    emulate,  ///< the instruction at `target` is for hv/cpu/emulate
+    bounced,  ///< a bounced instruction is done
+};
+
+struct alignas(64) Context {
+    static constexpr std::size_t jump_entries = 65536;
+
+    /// Guest registers by ModRM number. R8, R10 and R11 live here even in translated code.
+    std::array<std::uint64_t, 16> gpr;
+    std::uint64_t flags;      ///< arithmetic flags while C++ runs
+    std::uint64_t direction;  ///< virtual DF: 0 or 1
+    std::uint64_t budget;     ///< instructions left while C++ runs
+    std::uint64_t fs_base, gs_base;
+    std::uint64_t host_rsp;  ///< stack of the C++ caller of enter()
+    std::uint64_t entry;     ///< where enter() jumps to
+    std::uint64_t target;    ///< guest RIP for Leave::link, miss, budget, emulate
+    std::uint64_t site;      ///< host address inside the block that left
+    std::uint64_t access_address;
+    std::uint32_t access_info;  ///< size | write << 16 | operand << 24
+    std::uint32_t link;
+    std::uint32_t leave;  ///< enum Leave
+    std::uint32_t trap_vector;
+    std::uint64_t borrowed[2];  ///< host registers lent to one instruction
+    std::uint64_t scratch;
+    std::uint64_t fpu_image;     ///< host address of the guest's XSAVE area
+    std::uint64_t fpu_absent;    ///< 0: the guest's FPU state is in the host's registers
+    std::uint64_t fpu_disabled;  ///< CR0.TS
+    std::uint64_t host_mxcsr;    ///< MXCSR for C++
+    std::uint64_t bounce[2];     ///< host addresses that stand for the memory operands
+    void* owner;                 ///< first argument of the access helper
+
+    std::uint64_t tag_mask;   ///< Tlb::index_mask >> 3 << 12: PEXT mask of an address' TLB index
+    std::uint64_t page_mask;  ///< ~0xfff
+    std::uint64_t sign_mask;  ///< 1 << 63
+
+    Tlb tlb[2];                                        ///< [0] user mode, [1] kernel mode
+    std::array<std::uint64_t, jump_entries> jumps[2];  ///< by the low 16 bits of the target
+};
+
+/// access_info of a Leave::access.
+struct AccessInfo {
+    std::uint32_t raw;
+    static constexpr AccessInfo make(unsigned size, bool write, unsigned operand) {
+        return {size | (write ? 1u << 16 : 0u) | operand << 24};
+    }
+    unsigned size() const { return raw & 0xffff; }
+    bool write() const { return (raw >> 16 & 1) != 0; }
+    unsigned operand() const { return raw >> 24; }
+};
+
+}  // namespace ring3

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// TranslatorCore: from RIP to a block, and back to nothing when its code is written.
+#include <algorithm>
+#include <cstring>
+
+#include "hv/base/check.hpp"
+#include "hv/cpu/translate/translator_core.hpp"
+
+namespace ring3 {
+namespace {
+
+/// A block must find room, whatever its length: larger than any block.
+constexpr std::size_t room_for_a_block = 256 * 1024;
+
+}  // namespace
+
+/// The guest code from `rip` to the end of its page, or, for an instruction that goes on in the
+/// next page, a view of both pages. Null: `fault` is what the fetch gives.
+const std::uint8_t* TranslatorCore::code_at(Vaddr rip, std::size_t& size, BlockKey& key,
+                                            Exit& fault) {
+    const auto refuse = [&](Vaddr address, const WalkResult& found) {
+        fault = Exit{};
+        fault.reason = Exit::Reason::exception;
+        fault.has_error_code = true;
+        if (!is_canonical(address)) {
+            fault.vector = 13;
+            return;
+        }
+        fault.vector = 14;
+        fault.address = address.raw;
+        fault.error_code = found.error_code | (kernel_mode_ ? 0 : fault_bits::user);
+    };
+    WalkResult found;
+    if (!is_canonical(rip)) {
+        refuse(rip, found);
+        return nullptr;
+    }
+    const AddressCaches::FetchPage* first = addresses_.fetch(page_of(rip), found);
+    if (first == nullptr) {
+        refuse(rip, found);
+        return nullptr;
+    }
+    key.frame = first->frame;
+    const std::uint8_t* const host = first->host;
+    const std::uint64_t offset = page_offset(rip);
+    Insn insn;
+    size = page_size;
+    if (decode({host + offset, page_size - offset}, settings_.level, insn)) return host;
+    // The instruction straddles: only now is the next page fetched, as the CPU would.
+    const Vaddr next = page_of(rip) + page_size;
+    if (!is_canonical(next)) {
+        refuse(next, found);
+        return nullptr;
+    }
+    const AddressCaches::FetchPage* second = addresses_.fetch(next, found);
+    if (second == nullptr) {
+        refuse(next, found);
+        return nullptr;
+    }
+    key.second_frame = second->frame;
+    std::memcpy(two_pages_.data(), host, page_size);
+    std::memcpy(two_pages_.data() + page_size, second->host, page_size);
+    size = 2 * page_size;
+    return two_pages_.data();
+}
+
+std::optional<Insn> TranslatorCore::insn_at(Vaddr rip, bool kernel_mode, Exit& fault) {
+    BlockKey key;
+    std::size_t size = 0;
+    kernel_mode_ = kernel_mode;
+    const std::uint8_t* const code = code_at(rip, size, key, fault);
+    if (code == nullptr) return {};
+    Insn insn;
+    const std::uint64_t offset = page_offset(rip);
+    HV_CHECK(decode({code + offset, size - offset}, settings_.level, insn),
+             "fifteen bytes are enough for any instruction");
+    return insn;
+}
+
+Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Exit& fault) {
+    BlockKey key;
+    key.rip = rip;
+    key.kernel_mode = kernel_mode;
+    key.variant = variant;
+    std::size_t size = 0;
+    const std::uint8_t* const code = code_at(rip, size, key, fault);
+    if (code == nullptr) return nullptr;
+    if (Block* known = blocks_.find(key)) return known;
+    make_room();
+    TranslationRequest request;
+    request.rip = rip;
+    request.kernel_mode = kernel_mode;
+    request.variant = variant;
+    request.max_insns = variant == Variant::normal && size == page_size ? settings_.block_limit : 1;
+    request.code = {code, size};
+    request.block = blocks_.next_number();
+    request.host_base = cache_.next();
+    request.page = page_of(rip);
+    Translation translation = translator_.translate(request);
+    Block& block = blocks_.add(key, std::move(translation));
+    for (const Mfn frame : {key.frame, key.second_frame}) {
+        if (frame == invalid_mfn) continue;
+        Frame& entry = frames_.at(frame);
+        if (entry.has_code) continue;
+        // From now on stores to the frame must be seen.
+        entry.has_code = true;
+        addresses_.drop_frame(frame, Access::write);
+    }
+    return &block;
+}
+
+void TranslatorCore::make_room() {
+    if (cache_.room() > room_for_a_block) return;
+    for (const Mfn frame : blocks_.frames()) frames_.at(frame).has_code = false;
+    blocks_.clear();
+    addresses_.forget_jumps();
+    cache_.truncate(stubs_size_);
+    ++epoch_;
+}
+
+void TranslatorCore::code_written(Mfn frame, std::uint64_t offset, std::uint64_t length) {
+    // Jump-cache entries may lead to the dropped blocks, and links are taken back by the table.
+    ++epoch_;
+    addresses_.forget_jumps_to(frame);
+    if (blocks_.drop(frame, offset, length)) frames_.at(frame).has_code = false;
+}
+
+void TranslatorCore::page_changed(Vaddr page) { addresses_.page_changed(page); }
+
+void TranslatorCore::all_pages_changed() { addresses_.drop_all(); }
+
+void TranslatorCore::frame_lost(Mfn frame) {
+    addresses_.drop_frame(frame, Access::execute);
+    if (frames_.at(frame).has_code) code_written(frame, 0, page_size);
+}
+
+void TranslatorCore::frame_written(Mfn frame, std::uint64_t offset, std::uint64_t length) {
+    code_written(frame, offset, length);
+}
+
+void TranslatorCore::forget_all() {
+    for (const Mfn frame : blocks_.frames()) frames_.at(frame).has_code = false;
+    blocks_.clear();
+    addresses_.drop_all();
+    cache_.truncate(stubs_size_);
+    ++epoch_;
+}
+
+}  // namespace ring3

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// TranslatorCore: memory operands that are not translated inline.
+#include <cstring>
+
+#include "hv/base/check.hpp"
+#include "hv/cpu/translate/translator_core.hpp"
+
+namespace ring3 {
+
+std::uint64_t TranslatorCore::access_helper(void* self) {
+    return static_cast<TranslatorCore*>(self)->translate_access();
+}
+
+/// From a block, for an operand that missed the TLB: the host address, or 0 for whatever needs more
+/// than a new entry.
+std::uint64_t TranslatorCore::translate_access() {
+    const Vaddr address{context_->access_address};
+    const AccessInfo info{context_->access_info};
+    if (!is_canonical(address)) return 0;
+    if (page_offset(address) + info.size() > page_size) return 0;
+    const WalkResult found = addresses_.data(address, info.write() ? Access::write : Access::read);
+    if (found.kind != WalkResult::Kind::mapped) return 0;
+    if (info.write() && frames_.at(found.mfn).has_code) return 0;
+    return reinterpret_cast<std::uint64_t>(found.host) + page_offset(address);
+}
+
+/// Walks for one page's part of an access; false: `failure` is what the guest gets.
+bool TranslatorCore::translate(Vaddr address, Access access, WalkResult& found) {
+    failure = Exit{};
+    failure.reason = Exit::Reason::exception;
+    failure.has_error_code = true;
+    if (!is_canonical(address)) {
+        failure.vector = 13;
+        return false;
+    }
+    found = addresses_.data(address, access);
+    if (found.kind != WalkResult::Kind::fault) return true;
+    failure.vector = 14;
+    failure.address = address.raw;
+    failure.error_code = found.error_code | (kernel_mode_ ? 0 : fault_bits::user);
+    return false;
+}
+
+bool TranslatorCore::read(Vaddr from, std::span<std::byte> into) {
+    while (!into.empty()) {
+        WalkResult found;
+        if (!translate(from, Access::read, found)) return false;
+        const std::size_t n = std::min<std::size_t>(into.size(), page_size - page_offset(from));
+        std::memcpy(into.data(), found.host + page_offset(from), n);
+        into = into.subspan(n);
+        from = from + n;
+    }
+    return true;
+}
+
+bool TranslatorCore::write(Vaddr to, std::span<const std::byte> from) {
+    if (from.empty()) return true;
+    // Every page is checked before the first byte is stored.
+    WalkResult parts[2];
+    const Vaddr last = to + (from.size() - 1);
+    HV_CHECK(from.size() <= page_size, "an operand lies in two pages at most");
+    const bool crosses = page_of(to) != page_of(last);
+    if (!translate(to, Access::write, parts[0])) return false;
+    if (crosses && !translate(page_of(last), Access::write, parts[1])) return false;
+    for (std::size_t i = 0; i < (crosses ? 2u : 1u); ++i) {
+        const std::size_t n = std::min<std::size_t>(from.size(), page_size - page_offset(to));
+        const WalkResult& found = parts[i];
+        if (found.kind == WalkResult::Kind::table_write) {
+            if (!store_to_table(to, found.mfn, from.first(n))) return false;
+        } else {
+            std::memcpy(found.host + page_offset(to), from.data(), n);
+            if (frames_.at(found.mfn).has_code) code_written(found.mfn, page_offset(to), n);
+        }
+        from = from.subspan(n);
+        to = to + n;
+    }
+    return true;
+}
+
+/// A store to a read-only mapped L1 table: validated entry by entry, as mmu_update would.
+bool TranslatorCore::store_to_table(Vaddr address, Mfn table, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const std::uint64_t offset = page_offset(address);
+        const std::size_t n = std::min<std::size_t>(bytes.size(), 8 - (offset & 7));
+        std::uint64_t value = 0;
+        std::memcpy(&value, bytes.data(), n);
+        const int refused = tables_.store(frames_.at(table).owner, maddr_of(table, offset), value,
+                                          static_cast<unsigned>(n));
+        if (refused != 0) {
+            failure = Exit{};
+            failure.reason = Exit::Reason::exception;
+            failure.vector = 14;
+            failure.has_error_code = true;
+            failure.error_code =
+                fault_bits::present | fault_bits::write | (kernel_mode_ ? 0 : fault_bits::user);
+            failure.address = address.raw;
+            return false;
+        }
+        bytes = bytes.subspan(n);
+        address = address + n;
+    }
+    return true;
+}
+
+std::byte* TranslatorCore::direct(Vaddr address, Access access) {
+    if (!is_canonical(address)) return nullptr;
+    const WalkResult found = addresses_.data(address, access);
+    if (found.kind != WalkResult::Kind::mapped) return nullptr;
+    if (access == Access::write && frames_.at(found.mfn).has_code) return nullptr;
+    return found.host + page_offset(address);
+}
+
+}  // namespace ring3

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Copies one guest instruction with other registers and another memory operand: prefixes, opcode
+// and immediates stay as they are, so that no semantics is written a second time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "hv/cpu/decode/insn.hpp"
+
+namespace ring3 {
+
+/// Host register numbers that replace the guest's in each encoded field.
+struct Rewrite {
+    std::uint8_t reg = 0, rm = 0, vvvv = 0, opcode = 0;
+    /// The memory operand becomes [base] or [base + index]; base must not be RSP or R12 alone.
+    std::uint8_t base = 0;
+    std::int8_t index = no_register;
+};
+
+struct Encoded {
+    std::array<std::uint8_t, 16> bytes{};
+    std::size_t length = 0;
+    void put(unsigned byte) { bytes[length++] = static_cast<std::uint8_t>(byte); }
+};
+
+/// `insn` is Form::plain (or a form whose r/m field the caller handles in its own way).
+/// Legacy segment and address-size prefixes are dropped: the address is a host address now.
+Encoded encode(const Insn& insn, const Rewrite& rewrite);
+
+}  // namespace ring3

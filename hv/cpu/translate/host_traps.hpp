@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Exceptions that translated code raises on the host (a misaligned SSE operand, a division by zero,
+// an unmasked floating-point exception) come as signals; they become guest exceptions.
+#pragma once
+
+#include <cstdint>
+
+#include "hv/cpu/translate/context.hpp"
+
+namespace ring3 {
+
+/// While it lives, this thread's signals inside of `context`'s code go to the trap stub.
+class TrapScope {
+public:
+    /// Code in [first, last) is translated code.
+    TrapScope(Context& context, std::uint64_t first, std::uint64_t last, std::uint64_t trap_stub);
+    ~TrapScope();
+    TrapScope(const TrapScope&) = delete;
+    TrapScope& operator=(const TrapScope&) = delete;
+};
+
+/// Makes `context` the GS base of this thread.
+void load_gs_base(const Context& context, bool fsgsbase);
+
+}  // namespace ring3

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+#include "hv/cpu/translate/stubs.hpp"
+
+#include <asmjit/x86.h>
+
+#include <cstddef>
+
+#include "hv/base/check.hpp"
+#include "hv/cpu/translate/block_emitter.hpp"
+
+namespace ring3 {
+namespace {
+
+/// x87, SSE and AVX: the state components that a guest may use (XCR0 bits).
+constexpr int avx_components = 7;
+
+class StubEmitter {
+public:
+    StubEmitter(std::uint64_t base, AccessHelper helper, IsaLevel level)
+        : base_(base), helper_(helper), avx_(level == IsaLevel::x86_64_v3) {
+        code_.init(asmjit::Environment::host(), base);
+        code_.attach(&a_);
+        leave_ = a_.newLabel();
+    }
+
+    std::vector<std::uint8_t> emit(Stubs& out) {
+        out.enter = here();
+        enter();
+        out.addresses.access = here();
+        access();
+        out.addresses.load_fpu = here();
+        load_fpu();
+        out.addresses.link = here();
+        leave(Leave::link, false);
+        out.addresses.miss = here();
+        leave(Leave::miss, true);
+        out.addresses.budget = here();
+        leave(Leave::budget, false);
+        out.addresses.emulate = here();
+        leave(Leave::emulate, false);
+        out.addresses.bounced = here();
+        leave(Leave::bounced, true);
+        out.trap = here();
+        leave(Leave::trap, false);
+        common_leave();
+        code_.flatten();
+        code_.resolveUnresolvedLinks();
+        code_.relocateToBase(base_);
+        std::vector<std::uint8_t> bytes(code_.codeSize());
+        HV_CHECK(code_.copyFlattenedData(bytes.data(), bytes.size()) == asmjit::kErrorOk,
+                 "stubs could not be copied");
+        return bytes;
+    }
+
+private:
+    static constexpr int identity[] = {0, 2, 3, 5, 6, 7, 9, 12, 13, 14, 15};
+
+    std::uint64_t here() const { return base_ + a_.offset(); }
+    static x86::Mem slot(int guest) {
+        return context_word(offsetof(Context, gpr) + 8 * static_cast<std::size_t>(guest));
+    }
+    static x86::Gp gp(int n) { return x86::gpq(static_cast<std::uint32_t>(n)); }
+
+    void save_guest() {
+        for (const int n : identity) a_.mov(slot(n), gp(n));
+        a_.mov(slot(1), gp(host_register::guest_rcx));
+        a_.mov(slot(4), x86::rsp);
+        a_.mov(context_word(offsetof(Context, budget)), gp(host_register::budget));
+        a_.mov(x86::rsp, context_word(offsetof(Context, host_rsp)));
+        a_.pushfq();
+        a_.pop(context_word(offsetof(Context, flags)));
+    }
+
+    void load_guest() {
+        a_.push(context_word(offsetof(Context, flags)));
+        a_.popfq();
+        for (const int n : identity) a_.mov(gp(n), slot(n));
+        a_.mov(gp(host_register::guest_rcx), slot(1));
+        a_.mov(gp(host_register::budget), context_word(offsetof(Context, budget)));
+        a_.mov(x86::rsp, slot(4));
+    }
+
+    /// RDI = image; clobbers RAX and RDX.
+    void save_fpu() {
+        if (avx_) {
+            a_.mov(x86::eax, avx_components);
+            a_.xor_(x86::edx, x86::edx);
+            a_.xsave64(x86::ptr(x86::rdi));
+        } else {
+            a_.fxsave64(x86::ptr(x86::rdi));
+        }
+    }
+
+    void restore_fpu(x86::Gp image) {
+        if (avx_) {
+            a_.mov(x86::eax, avx_components);
+            a_.xor_(x86::edx, x86::edx);
+            a_.xrstor64(x86::ptr(image));
+        } else {
+            a_.fxrstor64(x86::ptr(image));
+        }
+    }
+
+    static constexpr int callee_saved[] = {3, 5, 12, 13, 14, 15};
+
+    void enter() {
+        for (const int n : callee_saved) a_.push(gp(n));
+        a_.sub(x86::rsp, 8);  // calls from the stubs find the stack aligned
+        a_.mov(context_word(offsetof(Context, host_rsp)), x86::rsp);
+        load_guest();
+        a_.jmp(context_word(offsetof(Context, entry)));
+    }
+
+    void access() {
+        auto no_fpu = a_.newLabel();
+        auto restored = a_.newLabel();
+        auto found = a_.newLabel();
+        save_guest();
+        a_.cmp(context_word(offsetof(Context, fpu_absent)), 0);
+        a_.jne(no_fpu);
+        a_.mov(x86::rdi, context_word(offsetof(Context, fpu_image)));
+        save_fpu();
+        a_.bind(no_fpu);
+        a_.mov(x86::rdi, context_word(offsetof(Context, owner)));
+        a_.mov(x86::rax, reinterpret_cast<std::uint64_t>(helper_));
+        a_.call(x86::rax);
+        a_.test(x86::rax, x86::rax);
+        a_.jnz(found);
+        a_.mov(context_word(offsetof(Context, leave), 4), static_cast<int>(Leave::access));
+        // The helper may have changed vector registers: what was saved above is the guest's state.
+        auto fpu_saved = a_.newLabel();
+        a_.jmp(fpu_saved);
+        a_.bind(found);
+        a_.mov(x86::r11, x86::rax);
+        a_.cmp(context_word(offsetof(Context, fpu_absent)), 0);
+        a_.jne(restored);
+        a_.mov(x86::rdi, context_word(offsetof(Context, fpu_image)));
+        restore_fpu(x86::rdi);
+        a_.bind(restored);
+        load_guest();
+        a_.mov(x86::ecx, 0);
+        a_.jmp(context_word(offsetof(Context, site)));
+        a_.bind(fpu_saved);
+        to_cpp_with_fpu_saved();
+    }
+
+    void load_fpu() {
+        auto enabled = a_.newLabel();
+        a_.mov(context_word(offsetof(Context, site)), x86::rcx);
+        a_.movzx(x86::ecx, context_word(offsetof(Context, fpu_disabled), 1));
+        a_.short_().jecxz(x86::rcx, enabled);
+        leave(Leave::no_fpu, false);
+        a_.bind(enabled);
+        a_.mov(x86::rcx, context_word(offsetof(Context, fpu_image)));
+        if (avx_) {
+            a_.mov(slot(0), x86::rax);
+            a_.mov(slot(2), x86::rdx);
+            a_.mov(x86::edx, 0);
+            a_.mov(x86::eax, avx_components);
+            a_.xrstor64(x86::ptr(x86::rcx));
+            a_.mov(x86::rax, slot(0));
+            a_.mov(x86::rdx, slot(2));
+        } else {
+            a_.fxrstor64(x86::ptr(x86::rcx));
+        }
+        a_.mov(context_word(offsetof(Context, fpu_absent)), 0);
+        a_.jmp(context_word(offsetof(Context, site)));
+    }
+
+    void leave(Leave why, bool target_in_r11) {
+        if (target_in_r11) a_.mov(context_word(offsetof(Context, target)), x86::r11);
+        a_.mov(context_word(offsetof(Context, leave), 4), static_cast<int>(why));
+        a_.jmp(leave_);
+    }
+
+    void common_leave() {
+        auto saved = a_.newLabel();
+        a_.bind(leave_);
+        save_guest();
+        a_.cmp(context_word(offsetof(Context, fpu_absent)), 0);
+        a_.jne(saved);
+        a_.mov(x86::rdi, context_word(offsetof(Context, fpu_image)));
+        save_fpu();
+        a_.bind(saved);
+        to_cpp_with_fpu_saved();
+    }
+
+    /// C++ runs with the host's MXCSR and an empty x87 stack.
+    void to_cpp_with_fpu_saved() {
+        auto absent = a_.newLabel();
+        a_.cmp(context_word(offsetof(Context, fpu_absent)), 0);
+        a_.jne(absent);
+        a_.mov(context_word(offsetof(Context, fpu_absent)), 1);
+        a_.ldmxcsr(context_word(offsetof(Context, host_mxcsr), 4));
+        a_.fninit();
+        if (avx_) a_.vzeroupper();
+        a_.bind(absent);
+        a_.add(x86::rsp, 8);
+        for (int i = 5; i >= 0; --i) a_.pop(gp(callee_saved[i]));
+        a_.ret();
+    }
+
+    std::uint64_t base_;
+    AccessHelper helper_;
+    bool avx_;
+    asmjit::CodeHolder code_;
+    x86::Assembler a_;
+    asmjit::Label leave_;
+};
+
+}  // namespace
+
+std::vector<std::uint8_t> make_stubs(std::uint64_t base, AccessHelper helper,
+                                     const HostFeatures& host, IsaLevel level, Stubs& out) {
+    HV_CHECK(level == IsaLevel::x86_64_v2 || host.avx, "the host has AVX2 where the model has");
+    return StubEmitter(base, helper, level).emit(out);
+}
+
+}  // namespace ring3

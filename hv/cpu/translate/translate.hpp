@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// Translates one run of guest instructions, inside one page, to host code.
+//
+// Registers: guest RAX, RDX, RBX, RSP, RBP, RSI, RDI, R9, R12 to R15 are themselves; guest RCX is
+// host R10; guest R8, R10 and R11 stay in the Context. Host R8 counts the budget down, R11 and RCX
+// are scratch, GS is the Context. The six arithmetic flags are the host's own.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "hv/base/units.hpp"
+#include "hv/cpu/decode/flags.hpp"
+#include "hv/cpu/decode/insn.hpp"
+
+namespace ring3 {
+
+/// What a block is made for.
+enum class Variant : std::uint8_t {
+    normal,
+    single,   ///< one instruction: the last few of a budget, single-stepping
+    bounced,  ///< one instruction whose memory operands stand at Context::bounce, ending in C++
+};
+
+/// Entry points that every block may jump to; made once by the stubs.
+struct StubAddresses {
+    std::uint64_t link = 0, miss = 0, budget = 0, access = 0, load_fpu = 0, emulate = 0,
+                  bounced = 0;
+};
+
+/// Where one guest instruction's host code begins.
+struct InsnSite {
+    std::uint32_t host_offset = 0;
+    std::uint16_t guest_offset = 0;  ///< from the block's RIP
+    /// Host registers whose values are in Context::borrowed while the instruction itself runs.
+    std::int8_t borrowed[2] = {no_register, no_register};
+};
+
+/// A direct branch that can be linked: its rel32 starts at `host_offset`.
+struct LinkSite {
+    std::uint32_t host_offset = 0;
+    Vaddr target{};
+};
+
+struct TranslationRequest {
+    Vaddr rip{};
+    bool kernel_mode = true;
+    Variant variant = Variant::normal;
+    unsigned max_insns = 0;
+    /// The bytes of the page that `rip` is in; for an instruction that straddles two pages, one
+    /// 8 KiB view of both.
+    std::span<const std::uint8_t> code;
+    /// Names the block in what it leaves in Context::link (block * 2 + number of the link).
+    std::uint32_t block = 0;
+    std::uint64_t host_base = 0;  ///< where the code will stand
+    /// Branches to this page may be linked directly.
+    Vaddr page{};
+};
+
+struct Translation {
+    std::vector<std::uint8_t> host_code;
+    std::uint32_t direct_entry = 0;   ///< for linked branches
+    std::uint32_t checked_entry = 0;  ///< for the jump cache: R11 = the RIP wanted
+    std::uint32_t lookup_entry = 0;   ///< goes through the jump cache itself
+    std::vector<InsnSite> sites;
+    std::vector<LinkSite> links;
+    std::uint32_t guest_length = 0;
+    /// Bytes of the page that the translation depends on (flags are looked up ahead).
+    std::uint32_t first_byte = 0, last_byte = 0;
+};
+
+/// What the host offers to translated code.
+struct HostFeatures {
+    bool bmi2 = false;
+    bool fsgsbase = false;
+    bool avx = false;
+
+    static HostFeatures detect();
+};
+
+class BlockTranslator {
+public:
+    BlockTranslator(const HostFeatures& host, const StubAddresses& stubs, IsaLevel level)
+        : host_(host), stubs_(stubs), level_(level) {}
+
+    /// The first instruction must lie inside `request.code`. Instructions behind it that do not are
+    /// left to the next block.
+    Translation translate(const TranslationRequest& request) const;
+
+private:
+    HostFeatures host_;
+    const StubAddresses& stubs_;
+    IsaLevel level_;
+};
+
+}  // namespace ring3

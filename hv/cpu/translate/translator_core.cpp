@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+#include "hv/cpu/translate/translator_core.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "hv/base/check.hpp"
+#include "hv/cpu/decode/flags.hpp"
+#include "hv/cpu/translate/host_traps.hpp"
+#include "hv/cpu/translate/operands.hpp"
+
+namespace ring3 {
+namespace {
+
+Exit exception(std::uint8_t vector) {
+    Exit exit;
+    exit.reason = Exit::Reason::exception;
+    exit.vector = vector;
+    return exit;
+}
+
+Exit exception(std::uint8_t vector, std::uint32_t error_code) {
+    Exit exit = exception(vector);
+    exit.has_error_code = true;
+    exit.error_code = error_code;
+    return exit;
+}
+
+/// MXCSR in which all C++ of ours runs: all exceptions masked, round to nearest.
+constexpr std::uint64_t cpp_mxcsr = 0x1f80;
+
+/// Host flags that translated code starts with, beside the arithmetic ones: bit 1 and IF.
+constexpr std::uint64_t entry_flags = 0x202;
+
+}  // namespace
+
+TranslatorCore::TranslatorCore(const TranslatorSettings& settings, FrameTable& frames)
+    : settings_(settings),
+      frames_(frames),
+      tables_(frames),
+      host_(HostFeatures::detect()),
+      context_(std::make_unique<Context>()),
+      cache_(settings.code_cache_bytes),
+      stubs_([this] {
+          Stubs stubs;
+          const auto code = make_stubs(cache_.next(), access_helper, host_, settings_.level, stubs);
+          cache_.append(code);
+          return stubs;
+      }()),
+      stubs_size_(cache_.used()),
+      translator_(host_, stubs_.addresses, settings.level),
+      blocks_(cache_),
+      addresses_(*context_, frames, stubs_.addresses.miss) {
+    context_->owner = this;
+    context_->host_mxcsr = cpp_mxcsr;
+    context_->tag_mask = static_cast<std::uint64_t>(Tlb::entries - 1) << page_shift;
+    context_->page_mask = page_mask;
+    context_->sign_mask = std::uint64_t{1} << 63;
+    context_->fpu_absent = 1;
+    two_pages_.resize(2 * page_size);
+}
+
+void TranslatorCore::load(const CpuState& state) {
+    Context& c = *context_;
+    c.gpr = state.gpr;
+    c.flags = (state.rflags & rflags::arithmetic) | entry_flags;
+    c.direction = (state.rflags & rflags::df) != 0 ? 1 : 0;
+    c.fs_base = state.fs_base;
+    c.gs_base = state.gs_base;
+    c.fpu_disabled = (state.cr0 & cr0::ts) != 0 ? 1 : 0;
+    c.fpu_image = reinterpret_cast<std::uint64_t>(state.xsave.data());
+    kernel_mode_ = state.kernel_mode;
+}
+
+void TranslatorCore::store(CpuState& state) const {
+    const Context& c = *context_;
+    state.gpr = c.gpr;
+    state.rflags = (state.rflags & ~(rflags::arithmetic | rflags::df)) |
+                   (c.flags & rflags::arithmetic) | (c.direction != 0 ? rflags::df : 0);
+}
+
+Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_t budget) {
+    HV_CHECK(budget > 0, "a run needs a budget");
+    const std::uint64_t first = state.retired;
+    addresses_.use(state);
+    const TrapScope traps(*context_, cache_.base(), cache_.base() + settings_.code_cache_bytes,
+                          stubs_.trap);
+    load_gs_base(*context_, host_.fsgsbase);
+    std::optional<Exit> exit;
+    while (!exit && state.retired - first < budget) {
+        context_->budget = budget - (state.retired - first);
+        exit = wants_single_steps(state) ? debug_step(state, environment)
+                                         : run_blocks(state, environment);
+    }
+    normalise_flags(state);
+    return exit.value_or(Exit{});
+}
+
+void TranslatorCore::enter(std::uint64_t entry) {
+    context_->entry = entry;
+    context_->link = 0;
+    reinterpret_cast<void (*)()>(stubs_.enter)();
+}
+
+/// Runs blocks until the budget is spent or something must be done in between; `context_->budget`
+/// is what may be retired.
+std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& environment) {
+    load(state);
+    Context& c = *context_;
+    const std::uint64_t budget = c.budget;
+    const auto settle = [&](Vaddr rip) {
+        state.retired += budget - c.budget;
+        state.rip = rip.raw;
+        store(state);
+    };
+    Vaddr rip{state.rip};
+    auto variant = Variant::normal;
+    constexpr std::uint32_t no_link = ~0u;
+    std::uint32_t link_from = no_link;
+    bool from_miss = false;
+    while (true) {
+        Exit fault;
+        const std::uint64_t epoch = epoch_;
+        Block* block = block_at(rip, kernel_mode_, variant, fault);
+        if (block == nullptr) {
+            settle(rip);
+            return fault;
+        }
+        if (link_from != no_link && epoch == epoch_) blocks_.link(link_from, *block);
+        if (from_miss && variant == Variant::normal) {
+            addresses_.remember_jump(rip, block->checked_entry);
+        }
+        link_from = no_link;
+        from_miss = false;
+        variant = Variant::normal;
+        enter(block->direct_entry);
+        switch (static_cast<Leave>(c.leave)) {
+            case Leave::link:
+                rip = blocks_.at(c.link / 2).links[c.link % 2].site.target;
+                link_from = c.link;
+                break;
+            case Leave::miss:
+                rip = {c.target};
+                from_miss = true;
+                if (c.budget == 0) {
+                    settle(rip);
+                    return {};
+                }
+                break;
+            case Leave::budget:
+                rip = blocks_.at(c.link / 2).key.rip;
+                if (c.budget == 0) {
+                    settle(rip);
+                    return {};
+                }
+                // Fewer instructions are left than the block has: one by one, to the exact end.
+                variant = Variant::single;
+                break;
+            case Leave::access:
+            case Leave::no_fpu:
+            case Leave::trap: {
+                Block& at = *blocks_.holding(c.site);
+                const InsnSite& site = at.site_of(c.site);
+                // The block took its whole length from the budget; what was not retired comes back.
+                c.budget += at.sites.size() - at.index_of(site);
+                rip = at.key.rip + site.guest_offset;
+                if (static_cast<Leave>(c.leave) == Leave::trap) {
+                    for (std::size_t i = 0; i < 2; ++i) {
+                        if (site.borrowed[i] == no_register) continue;
+                        c.gpr[static_cast<std::size_t>(site.borrowed[i])] = c.borrowed[i];
+                    }
+                }
+                settle(rip);
+                if (static_cast<Leave>(c.leave) == Leave::no_fpu) return exception(7);
+                if (static_cast<Leave>(c.leave) == Leave::trap) return trapped(state);
+                return bounce_at(state);
+            }
+            case Leave::emulate: {
+                Block& at = blocks_.at(c.link / 2);
+                c.budget += 1;
+                settle(at.key.rip + at.sites.back().guest_offset);
+                return emulate_at(state, environment);
+            }
+            case Leave::bounced:
+                HV_CHECK(false, "only bounce_at() runs bounced blocks");
+        }
+    }
+}
+
+Exit TranslatorCore::trapped(CpuState& state) {
+    switch (context_->trap_vector) {
+        case 0:
+        case 16:
+        case 19:
+            return exception(static_cast<std::uint8_t>(context_->trap_vector));
+        case 13:
+            return exception(13, 0);
+        default: {
+            Exit exit;
+            exit.reason = Exit::Reason::not_built;
+            Exit fault;
+            const auto insn = insn_at({state.rip}, state.kernel_mode, fault);
+            exit.text = "host exception " + std::to_string(context_->trap_vector) + " at " +
+                        (insn ? disassemble(*insn, {state.rip}) : std::string("an unknown place"));
+            return exit;
+        }
+    }
+}
+
+std::optional<Exit> TranslatorCore::emulate_at(CpuState& state, Environment& environment) {
+    Exit fetch_fault;
+    const auto insn = insn_at({state.rip}, state.kernel_mode, fetch_fault);
+    if (!insn) return fetch_fault;
+    EmulationContext c{state, *this, environment, settings_.level, context_->budget};
+    const Emulated done = emulate(*insn, c);
+    state.retired += done.retired;
+    addresses_.use(state);
+    return done.exit;
+}
+
+/// Runs the instruction at RIP on copies of its memory operands, and writes them back with all
+/// checks: for operands that cross pages, page tables, frames with translated code, and for faults.
+std::optional<Exit> TranslatorCore::bounce_at(CpuState& state) {
+    Exit stop;
+    const auto insn = insn_at({state.rip}, state.kernel_mode, stop);
+    if (!insn) return stop;
+    std::array<Operand, 2> operands;
+    const std::size_t count = operands_of(*insn, state, operands);
+    for (std::size_t i = 0; i < count; ++i) {
+        Operand& operand = operands[i];
+        const Vaddr last = operand.address + (operand.size - 1);
+        if (!is_canonical(operand.address) || !is_canonical(last)) {
+            return exception(operand.stack ? 12 : 13, 0);
+        }
+        HV_CHECK(operand.size <= 512, "larger operands are emulated");
+        // All rights first: an instruction that faults has no effect.
+        for (const Vaddr part : {operand.address, page_of(last)}) {
+            if (part != operand.address && page_of(last) == page_of(operand.address)) continue;
+            WalkResult found;
+            if (!translate(part, operand.write ? Access::write : Access::read, found))
+                return failure;
+        }
+        // At the same place in a cache line, so that alignment is checked as for the guest's own.
+        std::byte* const copy = bounce_buffers_.data() + 1024 * i + (operand.address.raw & 63);
+        context_->bounce[i] = reinterpret_cast<std::uint64_t>(copy);
+        if (!read(operand.address, {copy, operand.size})) return failure;
+    }
+    Block* block = block_at({state.rip}, state.kernel_mode, Variant::bounced, stop);
+    if (block == nullptr) return stop;
+    const CpuState before = state;
+    load(state);
+    context_->budget = 1;
+    enter(block->direct_entry);
+    if (static_cast<Leave>(context_->leave) == Leave::trap) {
+        const InsnSite& site = block->sites.front();
+        for (std::size_t i = 0; i < 2; ++i) {
+            if (site.borrowed[i] == no_register) continue;
+            context_->gpr[static_cast<std::size_t>(site.borrowed[i])] = context_->borrowed[i];
+        }
+        store(state);
+        return trapped(state);
+    }
+    if (static_cast<Leave>(context_->leave) == Leave::no_fpu) return exception(7);
+    HV_CHECK(static_cast<Leave>(context_->leave) == Leave::bounced, "a bounced block ends in C++");
+    store(state);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!operands[i].write) continue;
+        const auto* copy = reinterpret_cast<const std::byte*>(context_->bounce[i]);
+        if (!write(operands[i].address, {copy, operands[i].size})) {
+            state = before;
+            return failure;
+        }
+    }
+    state.rip = context_->target;
+    state.retired += 1;
+    return {};
+}
+
+void TranslatorCore::normalise_flags(CpuState& state) {
+    const Vaddr page = page_of(Vaddr{state.rip});
+    if (!is_canonical(page)) return;
+    const WalkResult found = probe(frames_, state.root(), page, Access::execute, state.domain);
+    if (found.kind != WalkResult::Kind::mapped || found.mfn == invalid_mfn) return;
+    FlagScan scan({reinterpret_cast<const std::uint8_t*>(found.host), page_size}, settings_.level);
+    const std::uint64_t live = scan.live(static_cast<std::uint32_t>(page_offset(Vaddr{state.rip})));
+    state.rflags &= ~(rflags::arithmetic & ~live);
+}
+
+}  // namespace ring3

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// The parts of the translating engine put together: finds or makes the block at RIP, runs it, and
+// does in C++ what blocks leave to it.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "hv/cpu/emulate/emulate.hpp"
+#include "hv/cpu/engine/engine.hpp"
+#include "hv/cpu/translate/address_caches.hpp"
+#include "hv/cpu/translate/block_table.hpp"
+#include "hv/cpu/translate/code_cache.hpp"
+#include "hv/cpu/translate/context.hpp"
+#include "hv/cpu/translate/stubs.hpp"
+#include "hv/cpu/translate/translate.hpp"
+#include "hv/memory/derived_state.hpp"
+#include "hv/memory/page_tables.hpp"
+
+namespace ring3 {
+
+struct TranslatorSettings {
+    unsigned block_limit = 32;  ///< most guest instructions in a block
+    std::size_t code_cache_bytes = 0;
+    IsaLevel level = IsaLevel::x86_64_v2;
+};
+
+class TranslatorCore final : public DerivedState, private DataAccess {
+public:
+    TranslatorCore(const TranslatorSettings& settings, FrameTable& frames);
+
+    Exit run(CpuState& state, Environment& environment, std::uint64_t budget);
+    void forget_all();
+
+    void page_changed(Vaddr page) override;
+    void all_pages_changed() override;
+    void frame_lost(Mfn frame) override;
+    void frame_written(Mfn frame, std::uint64_t offset, std::uint64_t length) override;
+
+private:
+    struct Fetched {
+        Insn insn;
+        Block* block = nullptr;
+    };
+
+    // The run loop.
+    void load(const CpuState& state);
+    void store(CpuState& state) const;
+    std::optional<Exit> step(CpuState& state, Environment& environment);
+    std::optional<Exit> run_blocks(CpuState& state, Environment& environment);
+    void enter(std::uint64_t entry);
+    std::optional<Exit> emulate_at(CpuState& state, Environment& environment);
+    std::optional<Exit> bounce_at(CpuState& state);
+    Exit trapped(CpuState& state);
+    void normalise_flags(CpuState& state);
+    bool wants_single_steps(const CpuState& state) const;
+    std::optional<Exit> debug_step(CpuState& state, Environment& environment);
+
+    // Code.
+    Block* block_at(Vaddr rip, bool kernel_mode, Variant variant, Exit& fault);
+    const std::uint8_t* code_at(Vaddr rip, std::size_t& size, BlockKey& key, Exit& fault);
+    std::optional<Insn> insn_at(Vaddr rip, bool kernel_mode, Exit& fault);
+    void make_room();
+    void code_written(Mfn frame, std::uint64_t offset, std::uint64_t length);
+
+    // Memory operands.
+    static std::uint64_t access_helper(void* self);
+    std::uint64_t translate_access();
+    bool read(Vaddr from, std::span<std::byte> into) override;
+    bool write(Vaddr to, std::span<const std::byte> from) override;
+    std::byte* direct(Vaddr address, Access access) override;
+    bool translate(Vaddr address, Access access, WalkResult& found);
+    bool store_to_table(Vaddr address, Mfn table, std::span<const std::byte> bytes);
+
+    TranslatorSettings settings_;
+    FrameTable& frames_;
+    PageTables tables_;
+    HostFeatures host_;
+    std::unique_ptr<Context> context_;
+    CodeCache cache_;
+    Stubs stubs_;
+    std::size_t stubs_size_ = 0;
+    BlockTranslator translator_;
+    BlockTable blocks_;
+    AddressCaches addresses_;
+    bool kernel_mode_ = true;
+    /// Links of before the cache was last emptied must not be patched.
+    std::uint64_t epoch_ = 0;
+    std::vector<std::uint8_t> two_pages_;
+    alignas(64) std::array<std::byte, 2 * 1024> bounce_buffers_{};
+};
+
+}  // namespace ring3
