@@ -120,6 +120,9 @@ public:
     /// then can change without a word.
     std::uint64_t walk_epoch() const { return walk_epoch_; }
     bool was_walked(const Frame& table) const { return table.walk_epoch == walk_epoch_; }
+    /// For an engine that goes on using under one root what it derived under another, because both
+    /// hold the same entries: from now on changes of this root are told, too.
+    void mark_walked(Mfn root) { at(root).walk_epoch = walk_epoch_; }
     /// Drops all translations.
     void all_pages_changed();
     /// An entry of an L1 table, or one that leads to several pages, takes something away.

@@ -47,6 +47,7 @@ void AddressCaches::use(const CpuState& state) {
         if (modes_[m].root == roots[m]) continue;
         if (same_upper_half(modes_[m].root, roots[m])) {
             empty_lower_half(m);
+            frames_.mark_walked(roots[m]);
         } else {
             empty(m);
         }

@@ -118,6 +118,16 @@ TEST_F(DerivedStateTest, hears_of_everything_when_a_table_is_used_at_several_pla
     EXPECT_THAT(told_.pages, ElementsAre(va_of(1, 1, 2, 1)));
 }
 
+TEST_F(DerivedStateTest, hears_of_a_root_that_shares_the_translations_of_another) {
+    const Mfn second = *frames_.allocate(one);
+    write_entry(frames_, second, 1, load_entry(frames_, guest_.l4, 1));
+    ASSERT_EQ(tables_.pin(one, second, 4), 0);
+    use(guest_.va(0));
+    frames_.mark_walked(second);
+    ASSERT_EQ(set(second, 1, 0), 0);
+    EXPECT_EQ(told_.all_pages, 1);
+}
+
 TEST_F(DerivedStateTest, hears_once_of_a_tree_that_goes) {
     use(guest_.va(0));
     use(guest_.va(1), Access::write);
