@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "hv/base/params.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
@@ -49,12 +49,13 @@ void Params::set(std::string name, GivenValue value) {
 }
 
 const GivenValue* Params::declare(std::string_view name, std::string allowed,
-                                  std::string default_value, std::string_view meaning) {
+                                  std::string default_value, std::string_view meaning,
+                                  bool is_text) {
     const auto it = given_.find(name);
     const GivenValue* given = it == given_.end() ? nullptr : &it->second;
     std::string value = given ? text_of(*given) : default_value;
     declared_.push_back({std::string(name), std::move(allowed), std::move(default_value),
-                         std::move(value), std::string(meaning)});
+                         std::move(value), std::string(meaning), is_text});
     return given;
 }
 
@@ -99,7 +100,7 @@ bool Params::boolean(std::string_view name, bool default_value, std::string_view
 
 std::string Params::text(std::string_view name, std::string_view default_value,
                          std::string_view meaning) {
-    const GivenValue* given = declare(name, "text", std::string(default_value), meaning);
+    const GivenValue* given = declare(name, "text", std::string(default_value), meaning, true);
     if (given == nullptr) return std::string(default_value);
     const auto* value = std::get_if<std::string>(&given->value);
     if (value == nullptr) refuse(name, *given);
@@ -113,7 +114,7 @@ std::string Params::choice(std::string_view name, std::string_view default_value
     };
     HV_CHECK(is_allowed(default_value), "a default must be allowed");
     const GivenValue* given = declare(name, fmt::format("one of: {}", fmt::join(allowed, ", ")),
-                                      std::string(default_value), meaning);
+                                      std::string(default_value), meaning, true);
     if (given == nullptr) return std::string(default_value);
     const auto* value = std::get_if<std::string>(&given->value);
     if (value == nullptr || !is_allowed(*value)) refuse(name, *given);

@@ -36,6 +36,7 @@ public:
         std::string default_value;
         std::string value;
         std::string meaning;
+        bool is_text = false;  ///< written in quotes
     };
 
     /// `table` is the machine file's table these stand in; for messages.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "hv/base/registry.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "hv/base/errors.hpp"
 #include "hv/base/nearest_name.hpp"

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "hv/abi/sched.hpp"
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/domain/builder/boot_file.hpp"
@@ -104,6 +105,11 @@ void Guest::destroy(store::Store& store) {
     store_.reset();
     domain_->release_memory();
     domain_.reset();
+}
+
+bool Guest::has_crashed() const {
+    const auto reason = shutdown_reason();
+    return reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog;
 }
 
 void Guest::notify(EventPort port) {

@@ -67,6 +67,9 @@ public:
         return domain_ ? domain_->shutdown_reason() : last_reason_;
     }
 
+    /// By its own doing or by a watchdog.
+    bool has_crashed() const;
+
     /// The guest signals a port whose other end is ours.
     void notify(EventPort port);
     /// What back ends do without being asked.

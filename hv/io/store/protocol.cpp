@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "hv/io/store/protocol.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <charconv>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "hv/abi/xs_wire.hpp"
 

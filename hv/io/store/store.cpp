@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "hv/io/store/store.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "hv/base/check.hpp"
 #include "hv/io/store/path.hpp"

@@ -164,9 +164,7 @@ std::string MachineConfig::describe() const {
         text += fmt::format("[{}]\n", table);
         if (!name.empty()) text += fmt::format("name = \"{}\"\n", name);
         for (const Params::Declared& parameter : params.declared()) {
-            const bool is_text =
-                parameter.allowed == "text" || parameter.allowed.starts_with("one");
-            const char* const quote = is_text ? "\"" : "";
+            const char* const quote = parameter.is_text ? "\"" : "";
             text += fmt::format("{0} = {2}{1}{2}\n", parameter.name, parameter.value, quote);
         }
     };
