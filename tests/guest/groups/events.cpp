@@ -56,7 +56,9 @@ long status(evtchn_port_t port) {
     return result != 0 ? result : static_cast<long>(status.status);
 }
 
-volatile xen_ulong_t& pending_word(evtchn_port_t port) { return shared().evtchn_pending[port / 64]; }
+volatile xen_ulong_t& pending_word(evtchn_port_t port) {
+    return shared().evtchn_pending[port / 64];
+}
 volatile xen_ulong_t& mask_word(evtchn_port_t port) { return shared().evtchn_mask[port / 64]; }
 bool is_pending(evtchn_port_t port) { return (pending_word(port) >> port % 64 & 1) != 0; }
 void mask_port(evtchn_port_t port) { mask_word(port) = mask_word(port) | 1ul << port % 64; }
@@ -108,7 +110,9 @@ void check_binding(evtchn_port_t& port) {
     report("status.interdomain", status(bind.local_port));
     const evtchn_port_t local = bind.local_port;
     report("send.interdomain", send(local));
-    report_bool("send.reaches_other_end", is_pending(unbound) && !is_pending(local));
+    report_bool("send.other_end_is_pending", is_pending(unbound));
+    // Connecting, too, tells the connecting end.
+    report_bool("send.own_end_is_pending", is_pending(local));
     bind = {DOMID_SELF, unbound, 0};
     report("bind_interdomain.taken", op(EVTCHNOP_bind_interdomain, bind));
     bind = {0x1234, 1, 0};
@@ -141,10 +145,14 @@ void check_binding(evtchn_port_t& port) {
 
 void report_state(const char* name, evtchn_port_t port) {
     Line(name)
-        .text(" upcalls").number(trap_count())
-        .text(" pending").number(is_pending(port)).number(upcall_pending())
+        .text(" upcalls")
+        .number(trap_count())
+        .text(" pending")
+        .number(is_pending(port))
+        .number(upcall_pending())
         .number(static_cast<long>(this_vcpu().evtchn_pending_sel >> port / 64 & 1))
-        .text(" mask").number(upcall_mask());
+        .text(" mask")
+        .number(upcall_mask());
 }
 
 /// Leaves pending what is pending, but takes the upcall's own flag away, as a handler does.

@@ -20,6 +20,13 @@ void check_traps();
 void check_user();
 void check_events();
 void check_time();
+void check_debug();
+void check_fpu();
+void check_descriptors();
+void check_memory_op();
+void check_multicall();
+void check_grants();
+void check_vcpu();
 
 constexpr Group all_groups[] = {
     {"start", check_start},
@@ -31,6 +38,13 @@ constexpr Group all_groups[] = {
     {"user", check_user},
     {"events", check_events},
     {"time", check_time},
+    {"debug", check_debug},
+    {"fpu", check_fpu},
+    {"descriptors", check_descriptors},
+    {"memory_op", check_memory_op},
+    {"multicall", check_multicall},
+    {"grants", check_grants},
+    {"vcpu", check_vcpu},
 };
 
 }  // namespace guest

@@ -17,7 +17,8 @@ namespace guest {
 namespace {
 
 void check_numbers() {
-    for (const std::uint64_t number : {7u, 9u, 11u, 27u, 41u, 47u, 55u, 56u, 63u, 64u, 127u, 128u, 1000u}) {
+    for (const std::uint64_t number :
+         {7u, 9u, 11u, 27u, 41u, 47u, 55u, 56u, 63u, 64u, 127u, 128u, 1000u}) {
         Line("number").number(static_cast<long>(number)).number(hypercall(number));
     }
     report("number.negative", hypercall(~std::uint64_t{0}));
@@ -62,29 +63,35 @@ void check_pointers() {
         answer("pointer.mmuext_op", hypercall(__HYPERVISOR_mmuext_op, p, 1, nullptr, DOMID_SELF));
         answer("pointer.multicall", hypercall(__HYPERVISOR_multicall, p, 1));
         answer("pointer.set_gdt", hypercall(__HYPERVISOR_set_gdt, p, 1));
-        answer("pointer.version.extraversion", hypercall(__HYPERVISOR_xen_version, XENVER_extraversion, p));
-        answer("pointer.version.features", hypercall(__HYPERVISOR_xen_version, XENVER_get_features, p));
+        answer("pointer.version.extraversion",
+               hypercall(__HYPERVISOR_xen_version, XENVER_extraversion, p));
+        answer("pointer.version.features",
+               hypercall(__HYPERVISOR_xen_version, XENVER_get_features, p));
         answer("pointer.event.send", hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, p));
-        answer("pointer.event.bind_virq", hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, p));
+        answer("pointer.event.bind_virq",
+               hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, p));
         answer("pointer.sched.poll", hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, p));
         answer("pointer.sched.shutdown", hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, p));
         answer("pointer.vcpu.register_info",
                hypercall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, p));
         answer("pointer.vcpu.singleshot",
                hypercall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, p));
-        answer("pointer.vcpu.runstate", hypercall(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, p));
+        answer("pointer.vcpu.runstate",
+               hypercall(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, p));
         answer("pointer.memory.map", hypercall(__HYPERVISOR_memory_op, XENMEM_memory_map, p));
         answer("pointer.memory.m2p", hypercall(__HYPERVISOR_memory_op, XENMEM_machphys_mapping, p));
         answer("pointer.memory.decrease",
                hypercall(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, p));
-        answer("pointer.physdev.set_iopl", hypercall(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, p));
+        answer("pointer.physdev.set_iopl",
+               hypercall(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, p));
         answer("pointer.callback", hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, p));
         answer("pointer.grant.query_size",
                hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, p, 1));
     }
     // A null list of traps means "none", so it is not among these.
     report("pointer.set_trap_table unmapped", hypercall(__HYPERVISOR_set_trap_table, unmapped));
-    report("pointer.set_trap_table not_canonical", hypercall(__HYPERVISOR_set_trap_table, not_canonical));
+    report("pointer.set_trap_table not_canonical",
+           hypercall(__HYPERVISOR_set_trap_table, not_canonical));
 }
 
 void check_callbacks() {
@@ -99,7 +106,8 @@ void check_callbacks() {
     report("callback.nmi", answer(CALLBACKTYPE_nmi, 0x1000));
     callback_unregister nmi{};
     nmi.type = CALLBACKTYPE_nmi;
-    report("callback.unregister_nmi", hypercall(__HYPERVISOR_callback_op, CALLBACKOP_unregister, &nmi));
+    report("callback.unregister_nmi",
+           hypercall(__HYPERVISOR_callback_op, CALLBACKOP_unregister, &nmi));
     callback_unregister event{};
     event.type = CALLBACKTYPE_event;
     report("callback.unregister_event",
@@ -107,19 +115,23 @@ void check_callbacks() {
 }
 
 void check_version() {
-    report_hex("version", static_cast<std::uint64_t>(hypercall(__HYPERVISOR_xen_version, XENVER_version, 0)));
+    report_hex("version",
+               static_cast<std::uint64_t>(hypercall(__HYPERVISOR_xen_version, XENVER_version, 0)));
     xen_feature_info features{};
     report("features.result", hypercall(__HYPERVISOR_xen_version, XENVER_get_features, &features));
     // Bit 11 says whether this is a domain 0.
     report_hex("features", features.submap & ~(1u << XENFEAT_dom0));
     features.submap_idx = 1;
-    report("features.other_submap", hypercall(__HYPERVISOR_xen_version, XENVER_get_features, &features));
+    report("features.other_submap",
+           hypercall(__HYPERVISOR_xen_version, XENVER_get_features, &features));
     report("pagesize", hypercall(__HYPERVISOR_xen_version, XENVER_pagesize, 0));
     xen_capabilities_info_t capabilities{};
-    report("capabilities.result", hypercall(__HYPERVISOR_xen_version, XENVER_capabilities, capabilities));
+    report("capabilities.result",
+           hypercall(__HYPERVISOR_xen_version, XENVER_capabilities, capabilities));
     Line("capabilities").text(" ").text(capabilities);
     xen_platform_parameters parameters{};
-    report("platform.result", hypercall(__HYPERVISOR_xen_version, XENVER_platform_parameters, &parameters));
+    report("platform.result",
+           hypercall(__HYPERVISOR_xen_version, XENVER_platform_parameters, &parameters));
     report_hex("platform.virt_start", parameters.virt_start);
     unsigned char handle[16];
     report("guest_handle.result", hypercall(__HYPERVISOR_xen_version, XENVER_guest_handle, handle));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// mmu_update, update_va_mapping and page-table entries: what is accepted, what is refused, and what an
-// accepted entry looks like when it is read back.
+// mmu_update, update_va_mapping and page-table entries: what is accepted, what is refused, and what
+// an accepted entry looks like when it is read back.
 #include "tests/guest/groups/groups.hpp"
 #include "tests/guest/kernel/console.hpp"
 #include "tests/guest/kernel/domain.hpp"
@@ -109,8 +109,8 @@ void check_va_mapping() {
     update("va.not_canonical", not_canonical, UVMF_NONE);
     update("va.inside_xen", inside_xen, UVMF_NONE);
     update("va.unaligned", spare() + 0x123, UVMF_NONE);
-    report("va.otherdomain_not_there", hypercall(__HYPERVISOR_update_va_mapping_otherdomain, spare(),
-                                                 value, UVMF_NONE, 0x1234));
+    report("va.otherdomain_not_there", hypercall(__HYPERVISOR_update_va_mapping_otherdomain,
+                                                 spare(), value, UVMF_NONE, 0x1234));
     map(spare(), 0);
 }
 
@@ -138,7 +138,8 @@ void check_upper_levels() {
     report("table.read_only", update_entry(l4, entry_for(l1, entry::read_write)));
     report_hex("table.entry_reads", *l4 & ~entry::frame);
     report("table.becomes_writable", make_writable(l1));
-    report("table.one_in_two_levels", update_entry(entry_of(virt_base, 3), entry_for(l1, entry::read_write)));
+    report("table.one_in_two_levels",
+           update_entry(entry_of(virt_base, 3), entry_for(l1, entry::read_write)));
     report("table.removed", update_entry(l4, 0));
     report("table.writable_when_free", make_writable(l1));
 }

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::uint64_t bad_mfn = 0xf'ffff'ffff;
 
-long mmuext(unsigned command, std::uint64_t arg1, std::uint64_t arg2 = 0, unsigned domain = DOMID_SELF) {
+long mmuext(unsigned command, std::uint64_t arg1, std::uint64_t arg2 = 0,
+            unsigned domain = DOMID_SELF) {
     mmuext_op op{};
     op.cmd = command;
     op.arg1.mfn = arg1;

@@ -11,13 +11,15 @@ namespace guest {
 
 void check_start() {
     enum { rsp = 4, rsi = 6, rflags = 16 };
-    static const char* const names[16] = {"rax", "rcx", "rdx", "rbx", nullptr, "rbp", nullptr, "rdi",
-                                          "r8",  "r9",  "r10", "r11", "r12",   "r13", "r14",   "r15"};
+    static const char* const names[16] = {"rax",   "rcx", "rdx", "rbx", nullptr, "rbp",
+                                          nullptr, "rdi", "r8",  "r9",  "r10",   "r11",
+                                          "r12",   "r13", "r14", "r15"};
     for (unsigned i = 0; i < 16; ++i) {
         if (names[i] != nullptr) report_hex(names[i], entry_registers[i]);
     }
     report_hex("rflags", entry_registers[rflags]);
-    report_bool("rsi_is_start_info", entry_registers[rsi] == reinterpret_cast<std::uint64_t>(start()));
+    report_bool("rsi_is_start_info",
+                entry_registers[rsi] == reinterpret_cast<std::uint64_t>(start()));
     report_hex("rsp_in_page", entry_registers[rsp] & 4095);
 
     std::uint16_t cs, ss, ds, es, fs, gs;
@@ -40,7 +42,8 @@ void check_start() {
     report_hex("entry.table_flags", *entry_of(start()->pt_base, 1) & ~entry::frame);
     report_hex("entry.unused_flags", *entry_of(virt_base, 1) & ~entry::frame);
     report_hex("upcall_mask", this_vcpu().evtchn_upcall_mask);
-    report_bool("m2p_of_shared_info_is_invalid", m2p(start()->shared_info >> 12) == ~std::uint64_t{0});
+    report_bool("m2p_of_shared_info_is_invalid",
+                m2p(start()->shared_info >> 12) == ~std::uint64_t{0});
     report_bool("clock_is_valid", this_vcpu().time.tsc_to_system_mul != 0);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Plain stores to page tables that are mapped read-only: with vm_assist(writable_pagetables) Xen makes
-// them, of any size and kind, as mmu_update would; what that would refuse is a page fault.
+// Plain stores to page tables that are mapped read-only: with vm_assist(writable_pagetables) Xen
+// makes them, of any size and kind, as mmu_update would; what that would refuse is a page fault.
 #include "tests/guest/groups/groups.hpp"
 #include "tests/guest/kernel/console.hpp"
 #include "tests/guest/kernel/domain.hpp"
@@ -39,7 +39,8 @@ void try_write(const char* name, void (*write)()) {
     Line line(name);
     if (trap_count() != 0) {
         line.text(" vector").number(static_cast<long>(trap().frame.vector)).text(" error");
-        line.hex(trap().frame.error_code).text(trap().cr2 == argument(target) ? " cr2 entry" : " cr2 other");
+        line.hex(trap().frame.error_code)
+            .text(trap().cr2 == argument(target) ? " cr2 entry" : " cr2 other");
     }
     line.text(" flags").hex(flags());
 }
@@ -52,8 +53,8 @@ void check_table_writes() {
 
     value = entry_for(page, entry::read_only);
     try_write("without_assist", store);
-    report("assist.enable", hypercall(__HYPERVISOR_vm_assist, VMASST_CMD_enable,
-                                      VMASST_TYPE_writable_pagetables));
+    report("assist.enable",
+           hypercall(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables));
     try_write("store", store);
     value = entry_for(page, entry::read_write);
     try_write("exchange", exchange);
@@ -89,8 +90,8 @@ void check_table_writes() {
     try_write("store_to_read_only_page", store);
     make_writable(plain);
 
-    report("assist.disable", hypercall(__HYPERVISOR_vm_assist, VMASST_CMD_disable,
-                                       VMASST_TYPE_writable_pagetables));
+    report("assist.disable",
+           hypercall(__HYPERVISOR_vm_assist, VMASST_CMD_disable, VMASST_TYPE_writable_pagetables));
     target = entry_of(spare_address(), 1);
     value = 0;
     try_write("without_assist_again", store);

@@ -71,7 +71,8 @@ void check_rights() {
     report_trap_somewhere("page.write_read_only", [] { page[1] = 1; });
     report_trap_somewhere("page.execute", [] { reinterpret_cast<void (*)()>(argument(page))(); });
     map(argument(page), entry_for(page, entry::read_write | entry::no_execute));
-    report_trap_somewhere("page.execute_nx", [] { reinterpret_cast<void (*)()>(argument(page))(); });
+    report_trap_somewhere("page.execute_nx",
+                          [] { reinterpret_cast<void (*)()>(argument(page))(); });
     map(argument(page), 0);
     report_trap_somewhere("page.read_absent", [] { (void)page[1]; });
     make_writable(page);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// User mode: entered by the iret hypercall, left by system calls, faults and interrupts; its address
-// space is another L4 table, which the kernel's mode hides.
+// User mode: entered by the iret hypercall, left by system calls, faults and interrupts; its
+// address space is another L4 table, which the kernel's mode hides.
 #include "hv/abi/physdev.hpp"
 #include "tests/guest/groups/groups.hpp"
 #include "tests/guest/kernel/console.hpp"
@@ -9,11 +9,11 @@
 #include "tests/guest/kernel/pages.hpp"
 #include "tests/guest/kernel/trap.hpp"
 
-#define GUEST_USER_CODE(X)                                                                     \
-    X(system_call) X(system_call_flags) X(invalid_opcode) X(divide) X(breakpoint) X(int_0x80)  \
-    X(int_0x81) X(halt) X(read_unmapped) X(write_own_code) X(write_stack) X(jump_unmapped)     \
-    X(read_kernel) X(read_m2p) X(clear_interrupts) X(flags) X(segments) X(gs_read)             \
-    X(single_step)
+#define GUEST_USER_CODE(X)                                                                         \
+    X(system_call)                                                                                 \
+    X(system_call_flags) X(invalid_opcode) X(divide) X(breakpoint) X(int_0x80) X(int_0x81) X(halt) \
+        X(read_unmapped) X(write_own_code) X(write_stack) X(jump_unmapped) X(read_kernel)          \
+            X(read_m2p) X(clear_interrupts) X(flags) X(segments) X(gs_read) X(single_step)
 
 extern "C" {
 extern const char user_code[];
@@ -127,9 +127,11 @@ void check_bases() {
     report_hex("gs.user_sees", trap().frame.rax);
     asm volatile("mov %%gs:0, %0" : "=r"(seen));
     report_hex("gs.kernel_sees_again", seen);
-    report("gs.not_canonical", hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER, not_canonical));
+    report("gs.not_canonical",
+           hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER, not_canonical));
     report("gs.user_selector", hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER_SEL, 0));
-    report("gs.bad_user_selector", hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER_SEL, 0x1234));
+    report("gs.bad_user_selector",
+           hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER_SEL, 0x1234));
     report("fs.set", hypercall(__HYPERVISOR_set_segment_base, SEGBASE_FS, page));
     asm volatile("mov %%fs:0, %0" : "=r"(seen));
     report_hex("fs.kernel_sees", seen);

@@ -73,7 +73,8 @@ Line& Line::number(long value) {
     char* p = digits + sizeof digits;
     *--p = '\0';
     // The magnitude of the smallest long fits only without its sign.
-    auto magnitude = value < 0 ? 0 - static_cast<unsigned long>(value) : static_cast<unsigned long>(value);
+    auto magnitude =
+        value < 0 ? 0 - static_cast<unsigned long>(value) : static_cast<unsigned long>(value);
     do {
         *--p = static_cast<char>('0' + magnitude % 10);
         magnitude /= 10;

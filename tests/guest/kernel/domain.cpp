@@ -21,8 +21,8 @@ shared_info& shared() { return *reinterpret_cast<shared_info*>(shared_info_place
 vcpu_info& this_vcpu() { return shared().vcpu_info[0]; }
 
 void start_domain() {
-    hypercall(__HYPERVISOR_update_va_mapping, shared_info_place, info->shared_info | entry::read_write,
-              UVMF_INVLPG);
+    hypercall(__HYPERVISOR_update_va_mapping, shared_info_place,
+              info->shared_info | entry::read_write, UVMF_INVLPG);
 }
 
 void shut_down(unsigned reason) {

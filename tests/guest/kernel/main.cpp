@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs the groups of checks that the command line names ("groups=mmu,traps"; without: all that are not
-// hostile), and powers off.
+// Runs the groups of checks that the command line names ("groups=mmu,traps"; without: all that are
+// not hostile), and powers off.
 #include "hv/abi/sched.hpp"
 #include "tests/guest/groups/groups.hpp"
 #include "tests/guest/kernel/console.hpp"
@@ -57,6 +57,7 @@ extern "C" [[noreturn]] void guest_main(const start_info* info) {
     }
     set_group("guest");
     report_bool("done", true);
-    // A domain 0 takes the machine along: a reboot ends an emulator that was told so, a halt does not.
+    // A domain 0 takes the machine along: a reboot ends an emulator that was told so, a halt does
+    // not.
     shut_down(is_dom0() ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Pages and page tables of the test guest: the initial mapping is linear, so every page-table page has
-// an address, and every page of our own a machine frame that can be looked up.
+// Pages and page tables of the test guest: the initial mapping is linear, so every page-table page
+// has an address, and every page of our own a machine frame that can be looked up.
 #pragma once
 
 #include <cstdint>

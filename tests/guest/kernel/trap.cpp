@@ -34,8 +34,12 @@ bool goes_on(std::uint64_t vector) {
 
 [[noreturn]] void die(const TrapFrame& frame) {
     set_group("guest");
-    Line("unexpected_trap").hex(frame.vector).hex(frame.error_code).hex(frame.rip).hex(frame.rsp).hex(
-        this_vcpu().arch.cr2);
+    Line("unexpected_trap")
+        .hex(frame.vector)
+        .hex(frame.error_code)
+        .hex(frame.rip)
+        .hex(frame.rsp)
+        .hex(this_vcpu().arch.cr2);
     shut_down(SHUTDOWN_crash);
 }
 
@@ -63,7 +67,8 @@ void install_traps(unsigned flags_int80) {
     for (unsigned vector = 0; vector < 32; ++vector) {
         // INT3 and INTO are for user mode, too.
         const bool for_user = vector == breakpoint || vector == 4;
-        if (vector != 2 && vector != 15) add_trap(entry, vector, for_user ? 3 : 0, trap_stubs[vector]);
+        if (vector != 2 && vector != 15)
+            add_trap(entry, vector, for_user ? 3 : 0, trap_stubs[vector]);
     }
     add_trap(entry, int80, flags_int80, argument(trap_int80));
     add_trap(entry, int81, 0, argument(trap_int81));
@@ -91,7 +96,10 @@ void report_recorded(const char* name, std::uint64_t code_start, unsigned n) {
     }
     const TrapFrame& frame = trap(n).frame;
     Line line(name);
-    line.text(" vector").number(static_cast<long>(frame.vector)).text(" error").hex(frame.error_code);
+    line.text(" vector")
+        .number(static_cast<long>(frame.vector))
+        .text(" error")
+        .hex(frame.error_code);
     line.text(" cs").hex(frame.cs).text(" rflags").hex(frame.rflags & ~arithmetic_flags);
     if (code_start == 0) return;
     const std::uint64_t offset = frame.rip - code_start;

@@ -13,8 +13,16 @@ struct TrapFrame {
 };
 
 enum Vector : std::uint64_t {
-    divide = 0, debug = 1, breakpoint = 3, device_not_available = 7, page_fault = 14,
-    int80 = 0x80, int81 = 0x81, syscall = 0x100, event = 0x101, failsafe = 0x102,
+    divide = 0,
+    debug = 1,
+    breakpoint = 3,
+    device_not_available = 7,
+    page_fault = 14,
+    int80 = 0x80,
+    int81 = 0x81,
+    syscall = 0x100,
+    event = 0x101,
+    failsafe = 0x102,
 };
 
 struct TrapRecord {
@@ -28,7 +36,8 @@ struct TrapRecord {
 
 /// Installs trap table, callbacks and the stack for traps from user mode.
 void start_traps();
-/// Installs the trap table alone, with these flags (TI_GET_DPL, TI_GET_IF) in addition for int 0x80.
+/// Installs the trap table alone, with these flags (TI_GET_DPL, TI_GET_IF) in addition for int
+/// 0x80.
 void install_traps(unsigned flags_int80);
 
 /// Forgets what was recorded.
@@ -37,8 +46,8 @@ unsigned trap_count();
 /// The nth recorded trap; all zero when there were not so many.
 const TrapRecord& trap(unsigned n = 0);
 
-/// Called for each trap, after it was recorded and before it is decided how to go on: may change the
-/// frame. Null for none.
+/// Called for each trap, after it was recorded and before it is decided how to go on: may change
+/// the frame. Null for none.
 using TrapHook = void (*)(TrapFrame&);
 void set_trap_hook(TrapHook hook);
 
@@ -50,7 +59,8 @@ inline int run_guarded(void (*function)()) {
 
 /// Runs `function` and prints the trap that it ran into: vector, error code, cs, rflags without the
 /// arithmetic flags, rip as an offset from the function's start. For functions in assembly: what a
-/// compiler makes has other offsets tomorrow, and is for report_trap_somewhere(), which leaves rip out.
+/// compiler makes has other offsets tomorrow, and is for report_trap_somewhere(), which leaves rip
+/// out.
 void report_trap(const char* name, void (*function)());
 void report_trap_somewhere(const char* name, void (*function)());
 /// `code_start` 0: without rip.
