@@ -48,8 +48,8 @@ public:
     /// Null when no such port can exist; a closed one is found.
     const EventChannel* find(EventPort port) const;
 
-    /// A native back end of Domain-0 binds to a port that was allocated unbound for Domain-0 (which
-    /// raises it once, as EVTCHNOP_bind_interdomain does). False: it is not such a port.
+    /// A native back end of Domain-0 binds to a port that was allocated unbound for Domain-0.
+    /// False: it is no such port.
     bool bind_back_end(EventPort port);
     /// A native back end signals the guest. False: the guest has closed the port.
     bool raise_from_back_end(EventPort port);
