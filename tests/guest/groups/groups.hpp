@@ -28,6 +28,18 @@ void check_multicall();
 void check_grants();
 void check_vcpu();
 
+void hostile_fault_without_handler();
+void hostile_spin_masked();
+void hostile_flood_console();
+void hostile_corrupt_console();
+void hostile_unmap_itself();
+void hostile_jump_nowhere();
+void hostile_lose_stack();
+void hostile_iret_without_frame();
+void hostile_iret_nowhere();
+void hostile_fault_in_handler();
+void hostile_garbage_hypercalls();
+
 constexpr Group all_groups[] = {
     {"start", check_start},
     {"hypercalls", check_hypercalls},
@@ -44,7 +56,19 @@ constexpr Group all_groups[] = {
     {"memory_op", check_memory_op},
     {"multicall", check_multicall},
     {"grants", check_grants},
+    // Last of all: moves vcpu_info.
     {"vcpu", check_vcpu},
+    {"hostile_fault_without_handler", hostile_fault_without_handler, true},
+    {"hostile_spin_masked", hostile_spin_masked, true},
+    {"hostile_flood_console", hostile_flood_console, true},
+    {"hostile_corrupt_console", hostile_corrupt_console, true},
+    {"hostile_unmap_itself", hostile_unmap_itself, true},
+    {"hostile_jump_nowhere", hostile_jump_nowhere, true},
+    {"hostile_lose_stack", hostile_lose_stack, true},
+    {"hostile_iret_without_frame", hostile_iret_without_frame, true},
+    {"hostile_iret_nowhere", hostile_iret_nowhere, true},
+    {"hostile_fault_in_handler", hostile_fault_in_handler, true},
+    {"hostile_garbage_hypercalls", hostile_garbage_hypercalls, true},
 };
 
 }  // namespace guest
