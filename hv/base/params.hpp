@@ -70,7 +70,7 @@ public:
 
 private:
     const GivenValue* declare(std::string_view name, std::string allowed, std::string default_value,
-                              std::string_view meaning);
+                              std::string_view meaning, bool is_text = false);
     [[noreturn]] void refuse(std::string_view name, const GivenValue& given) const;
     std::int64_t whole_number(std::string_view name, std::int64_t default_value, Range range,
                               std::string_view meaning);
