@@ -77,7 +77,8 @@ const std::vector<Door> doors = {
 
 /// C and Linux: the host's own interface, and no library's.
 const std::regex host_header{
-    "(sys|linux|asm|arpa|netinet)/.*|(cpuid|dlfcn|elf|err|errno|fcntl|getopt|immintrin|limits|poll|"
+    "(sys|linux|asm|arpa|netinet)/"
+    ".*|(cpuid|dlfcn|elf|err|errno|fcntl|getopt|[a-z]mmintrin|limits|poll|"
     "pthread|pty|pwd|sched|signal|spawn|termios|ucontext|unistd|x86intrin)\\.h|[a-z0-9_]+"};
 
 /// A name that only one place may use, if any.

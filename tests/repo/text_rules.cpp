@@ -100,7 +100,9 @@ Breaches line_breaches(const SourceFile& file) {
 }
 
 Breaches path_breaches(const SourceFile& file) {
-    static const std::regex path_of_one_machine{R"((^|[^\w.])/(home|work|mnt|media)/\w)"};
+    // `/home/me` is anybody's.
+    static const std::regex path_of_one_machine{
+        R"((^|[^\w.])/(home/(?!me\b)|work/|mnt/|media/)\w)"};
     Breaches breaches;
     for (std::size_t i = 0; i < file.lines.size(); ++i)
         if (std::regex_search(file.lines[i], path_of_one_machine))
