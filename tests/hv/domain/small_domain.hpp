@@ -135,6 +135,12 @@ public:
         put(data_va, argument);
         return hypercall(number, {operation, data_va, 1});
     }
+    /// vcpu_op has the vCPU between the operation and the argument.
+    template <class T>
+    std::int64_t hypercall_vcpu(std::uint64_t operation, std::uint64_t id, const T& argument) {
+        put(data_va, argument);
+        return hypercall(__HYPERVISOR_vcpu_op, {operation, id, data_va});
+    }
     template <class T>
     T argument() {
         return get<T>(data_va);

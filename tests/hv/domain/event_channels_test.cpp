@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+#include "hv/domain/event_channels.hpp"
+
+#include <gmock/gmock.h>
+
+#include "tests/hv/domain/small_domain.hpp"
+
+namespace ring3 {
+namespace {
+
+using testing::ElementsAre;
+
+class EventChannelsTest : public testing::Test {
+protected:
+    EventPort ipi(std::uint32_t vcpu = 0) { return port(events.bind_ipi(vcpu)); }
+    static EventPort port(int result) {
+        EXPECT_GT(result, 0);
+        return EventPort{static_cast<std::uint32_t>(result)};
+    }
+    void set_masked(EventPort which, bool masked) {
+        const std::uint64_t word = masked ? std::uint64_t{1} << which.raw % 64 : 0;
+        small.frames.write(small.domain.shared_info(),
+                           offsetof(shared_info, evtchn_mask) + which.raw / 64 * 8,
+                           std::as_bytes(std::span{&word, 1}));
+    }
+
+    SmallDomain small{2};
+    EventChannels& events = small.domain.events();
+    VcpuInfo& info = small.vcpu().info();
+};
+
+TEST_F(EventChannelsTest, give_the_lowest_free_port_and_reuse_closed_ones) {
+    EXPECT_EQ(events.bind_ipi(0), 3) << "1 and 2 are the store's and the console's";
+    EXPECT_EQ(events.bind_ipi(1), 4);
+    EXPECT_EQ(events.close(EventPort{3}), 0);
+    EXPECT_EQ(events.bind_virq(VIRQ_TIMER, 0), 3);
+}
+
+TEST_F(EventChannelsTest, run_out_of_ports_at_the_limit) {
+    for (std::uint32_t port = 3; port <= EventChannels::max_port; ++port) {
+        ASSERT_EQ(events.bind_ipi(0), static_cast<int>(port));
+    }
+    EXPECT_EQ(events.bind_ipi(0), -XEN_ENOSPC);
+    EXPECT_EQ(events.alloc_unbound(domain0), -XEN_ENOSPC);
+    EXPECT_EQ(events.bind_virq(VIRQ_DEBUG, 0), -XEN_ENOSPC);
+}
+
+TEST_F(EventChannelsTest, raise_pending_then_selector_then_upcall) {
+    const EventPort self = ipi();
+    EXPECT_EQ(events.send(self), 0);
+    EXPECT_TRUE(events.is_pending(self));
+    EXPECT_EQ(info.pending_sel(), 1u);
+    EXPECT_EQ(info.upcall_pending(), 1);
+}
+
+TEST_F(EventChannelsTest, only_set_the_pending_bit_of_a_masked_port) {
+    const EventPort self = ipi();
+    set_masked(self, true);
+    EXPECT_EQ(events.send(self), 0);
+    EXPECT_TRUE(events.is_pending(self));
+    EXPECT_EQ(info.pending_sel(), 0u);
+    EXPECT_EQ(info.upcall_pending(), 0);
+
+    EXPECT_EQ(events.unmask(self), 0);
+    EXPECT_EQ(info.pending_sel(), 1u);
+    EXPECT_EQ(info.upcall_pending(), 1) << "unmask delivers what was held back";
+}
+
+TEST_F(EventChannelsTest, do_nothing_for_a_port_that_is_pending_already) {
+    const EventPort self = ipi();
+    events.send(self);
+    info.set_upcall_pending(0);
+    info.set_pending_sel(0);
+    events.send(self);
+    EXPECT_EQ(info.upcall_pending(), 0);
+}
+
+TEST_F(EventChannelsTest, notify_the_vcpu_of_the_port) {
+    const EventPort second = ipi(1);
+    events.send(second);
+    EXPECT_EQ(info.upcall_pending(), 0);
+    EXPECT_EQ(small.vcpu(1).info().upcall_pending(), 1);
+}
+
+TEST_F(EventChannelsTest, use_a_selector_bit_per_64_ports) {
+    EventPort last{};
+    for (int i = 0; i < 70; ++i) last = ipi();
+    EXPECT_EQ(last.raw, 72u);
+    events.send(last);
+    EXPECT_EQ(info.pending_sel(), 2u);
+}
+
+TEST_F(EventChannelsTest, drop_a_send_to_a_back_end_that_has_not_come_yet) {
+    EXPECT_EQ(events.send(EventPort{2}), 0);
+    EXPECT_THAT(small.hypervisor.notified, ElementsAre());
+}
+
+TEST_F(EventChannelsTest, connect_a_back_end) {
+    const EventPort console{2};
+    EXPECT_FALSE(events.raise_from_back_end(console));
+    EXPECT_TRUE(events.bind_back_end(console));
+    EXPECT_FALSE(events.bind_back_end(console)) << "once";
+    EXPECT_EQ(events.send(console), 0);
+    EXPECT_THAT(small.hypervisor.notified, ElementsAre(console));
+    EXPECT_FALSE(events.is_pending(console));
+    EXPECT_TRUE(events.raise_from_back_end(console));
+    EXPECT_TRUE(events.is_pending(console));
+    EXPECT_EQ(events.close(console), 0);
+    EXPECT_FALSE(events.is_pending(console)) << "a closed port forgets";
+    EXPECT_FALSE(events.raise_from_back_end(console));
+}
+
+TEST_F(EventChannelsTest, connect_a_domain_with_itself) {
+    const EventPort near = port(events.alloc_unbound(abi::domid_self));
+    const EventPort far = port(events.bind_interdomain(abi::domid_self, near));
+    EXPECT_TRUE(events.is_pending(far)) << "binding raises the local end";
+    EXPECT_EQ(events.find(near)->remote_port, far);
+    EXPECT_EQ(events.send(far), 0);
+    EXPECT_TRUE(events.is_pending(near));
+    EXPECT_EQ(events.close(far), 0);
+    EXPECT_EQ(events.find(near)->state, EventChannel::State::unbound);
+    EXPECT_EQ(events.close(near), 0);
+}
+
+TEST_F(EventChannelsTest, connect_two_domains) {
+    SmallDomain other{1, DomainId{2}};
+    small.hypervisor.others[2] = &other.domain;
+    other.hypervisor.others[1] = &small.domain;
+    const EventPort offered = port(events.alloc_unbound(DomainId{2}));
+    EXPECT_EQ(other.domain.events().bind_interdomain(DomainId{1}, EventPort{1}), -XEN_EINVAL)
+        << "that one is for Domain-0";
+    const EventPort theirs = port(other.domain.events().bind_interdomain(DomainId{1}, offered));
+    EXPECT_EQ(other.domain.events().send(theirs), 0);
+    EXPECT_TRUE(events.is_pending(offered));
+    EXPECT_EQ(events.close(offered), 0);
+    EXPECT_EQ(other.domain.events().find(theirs)->state, EventChannel::State::unbound);
+    EXPECT_EQ(other.domain.events().send(theirs), 0);
+    EXPECT_EQ(events.bind_interdomain(DomainId{3}, EventPort{1}), -XEN_ESRCH);
+    EXPECT_EQ(events.bind_interdomain(domain0, EventPort{1}), -XEN_EINVAL);
+}
+
+TEST_F(EventChannelsTest, bind_virtual_interrupts_once_per_vcpu) {
+    const EventPort timer = port(events.bind_virq(VIRQ_TIMER, 1));
+    EXPECT_EQ(events.bind_virq(VIRQ_TIMER, 1), -XEN_EEXIST);
+    EXPECT_GT(events.bind_virq(VIRQ_TIMER, 0), 0);
+    EXPECT_EQ(events.bind_virq(VIRQ_TIMER, 2), -XEN_ENOENT);
+    EXPECT_EQ(events.bind_virq(NR_VIRQS, 0), -XEN_EINVAL);
+    EXPECT_EQ(events.bind_virq(VIRQ_DOM_EXC, 1), -XEN_EINVAL) << "a global one begins on vCPU 0";
+    EXPECT_EQ(events.bind_vcpu(timer, 0), -XEN_EINVAL) << "and one per vCPU stays where it is";
+    events.raise_virq(small.vcpu(1), VIRQ_TIMER);
+    EXPECT_TRUE(events.is_pending(timer));
+    EXPECT_EQ(events.send(timer), -XEN_EINVAL);
+    EXPECT_EQ(events.close(timer), 0);
+    EXPECT_GT(events.bind_virq(VIRQ_TIMER, 1), 0);
+}
+
+TEST_F(EventChannelsTest, move_only_what_may_move) {
+    const EventPort global = port(events.bind_virq(VIRQ_DOM_EXC, 0));
+    EXPECT_EQ(events.bind_vcpu(global, 1), 0);
+    EXPECT_EQ(events.bind_vcpu(EventPort{1}, 1), 0);
+    EXPECT_EQ(events.bind_vcpu(EventPort{1}, 2), -XEN_ENOENT);
+    EXPECT_EQ(events.bind_vcpu(ipi(), 1), -XEN_EINVAL);
+    EXPECT_EQ(events.bind_vcpu(EventPort{99}, 1), -XEN_EINVAL);
+}
+
+TEST_F(EventChannelsTest, refuse_ports_that_are_not_there) {
+    for (const std::uint32_t raw : {0u, 900u, 1024u, 4096u, ~0u}) {
+        const EventPort nowhere{raw};
+        EXPECT_EQ(events.send(nowhere), -XEN_EINVAL) << raw;
+        EXPECT_EQ(events.close(nowhere), -XEN_EINVAL) << raw;
+        EXPECT_EQ(events.bind_interdomain(abi::domid_self, nowhere), -XEN_EINVAL) << raw;
+        EXPECT_FALSE(events.bind_back_end(nowhere)) << raw;
+        EXPECT_FALSE(events.raise_from_back_end(nowhere)) << raw;
+    }
+    EXPECT_EQ(events.unmask(EventPort{1024}), -XEN_EINVAL);
+}
+
+TEST_F(EventChannelsTest, reset_closes_everything) {
+    small.domain.events().bind_virq(VIRQ_TIMER, 0);
+    events.reset();
+    for (std::uint32_t raw = 1; raw <= EventChannels::max_port; ++raw) {
+        EXPECT_EQ(events.find(EventPort{raw})->state, EventChannel::State::closed);
+    }
+    EXPECT_EQ(events.bind_virq(VIRQ_TIMER, 0), 1);
+}
+
+TEST_F(EventChannelsTest, wake_a_blocked_vcpu_once) {
+    const EventPort self = ipi(), again = ipi();
+    small.vcpu().block();
+    ASSERT_TRUE(small.vcpu().is_blocked());
+    const int wakes = small.hypervisor.wakes;
+    events.send(self);
+    events.send(again);
+    EXPECT_FALSE(small.vcpu().is_blocked());
+    EXPECT_EQ(small.hypervisor.wakes, wakes + 1);
+}
+
+}  // namespace
+}  // namespace ring3
