@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A guest of a few pages without a kernel: machine code in one page, data around it, run by an engine
-// for a number of instructions.
+// A guest of a few pages without a kernel: machine code in one page, data around it, run by an
+// engine for a number of instructions.
 #pragma once
 
 #include <cstring>
@@ -40,7 +40,9 @@ public:
         return true;
     }
     bool write_xcr(CpuState&, std::uint32_t, std::uint64_t) override { return false; }
-    std::optional<std::uint32_t> read_port(CpuState&, std::uint16_t, unsigned) override { return 0; }
+    std::optional<std::uint32_t> read_port(CpuState&, std::uint16_t, unsigned) override {
+        return 0;
+    }
     bool write_port(CpuState&, std::uint16_t, unsigned, std::uint32_t) override { return true; }
     bool interrupt_flag_is_writable(const CpuState&) override { return true; }
     std::optional<std::uint64_t> descriptor(const CpuState&, std::uint16_t selector) override {
@@ -51,7 +53,8 @@ public:
     }
 };
 
-/// Pages at `base` upward are mapped writable: code first, then data, then a page that is not mapped.
+/// Pages at `base` upward are mapped writable: code first, then data, then a page that is not
+/// mapped.
 class BareGuest {
 public:
     static constexpr std::uint64_t base = 0x10'0000;
@@ -108,9 +111,7 @@ public:
         read(address, {reinterpret_cast<std::uint8_t*>(&value), sizeof value});
         return value;
     }
-    Exit run(std::uint64_t instructions) {
-        return engine->run(state, environment, instructions);
-    }
+    Exit run(std::uint64_t instructions) { return engine->run(state, environment, instructions); }
 
     FrameTable frames{Frames{1024}};
     PageTables tables{frames};

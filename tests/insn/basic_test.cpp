@@ -31,8 +31,8 @@ TEST(Engine, moves_memory_and_stack) {
     guest.state.reg(Gpr::rcx) = 5;
     const std::uint64_t rsp = guest.state.reg(Gpr::rsp);
     // mov [rdi+8], r10; push rcx; pop r11; call +0; pop r8; add [rdi+8], r11
-    guest.write(BareGuest::base, Bytes{0x4c, 0x89, 0x57, 0x08, 0x51, 0x41, 0x5b, 0xe8, 0, 0, 0, 0,
-                                       0x41, 0x58, 0x4c, 0x01, 0x5f, 0x08, 0x0f, 0x0b});
+    guest.write(BareGuest::base, Bytes{0x4c, 0x89, 0x57, 0x08, 0x51, 0x41, 0x5b, 0xe8, 0,    0,
+                                       0,    0,    0x41, 0x58, 0x4c, 0x01, 0x5f, 0x08, 0x0f, 0x0b});
     const Exit exit = guest.run(100);
     EXPECT_EQ(exit.reason, Exit::Reason::exception);
     EXPECT_EQ(exit.vector, 6);

@@ -261,12 +261,15 @@ void note_flags(const ZydisDecodedInstruction& z, Insn& insn) {
     insn.flags_read = f.tested & all;
     insn.flags_undefined = f.undefined & all;
     insn.flags_killed = (f.modified | f.set_0 | f.set_1 | f.undefined) & all;
+    // AF after a logical operation: undefined by the SDM, zero on every CPU of either vendor.
+    if (z.meta.category == ZYDIS_CATEGORY_LOGICAL) insn.flags_undefined = 0;
     // A count of zero leaves every flag as it was; a count in CL may be zero.
     if (is_shift_or_rotate(z.mnemonic)) {
         const bool by_one = z.raw.imm[0].size == 0 && !insn.implicit_rcx;
         const unsigned mask = insn.operand_size == 8 ? 63 : 31;
         const bool counted = z.raw.imm[0].size != 0 && (z.raw.imm[0].value.u & mask) != 0;
-        if (!by_one && !counted) insn.flags_killed = insn.flags_undefined = 0;
+        if (!by_one && !counted) insn.flags_killed = 0;
+        if (!by_one && !counted && !insn.implicit_rcx) insn.flags_undefined = 0;
     }
 }
 

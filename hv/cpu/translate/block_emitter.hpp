@@ -35,8 +35,10 @@ public:
 
     /// Budget check and, before it, the entries.
     void begin(unsigned insns, bool flags_live);
-    /// Emits one instruction that stands at `offset` in the page; false: it ended the block.
-    bool instruction(const Insn& insn, std::uint32_t offset, std::uint32_t flags_live);
+    /// Emits one instruction that stands at `offset` in the page, with the flags that are live
+    /// before and after it; false: it ended the block.
+    bool instruction(const Insn& insn, std::uint32_t offset, std::uint32_t live_before,
+                     std::uint32_t live_after);
     /// Goes on at `target` (the block was cut, or a branch).
     void go_to(Vaddr target);
     Translation finish();
@@ -81,6 +83,7 @@ private:
     void jump_to_r11();
     void jump_through_cache(Vaddr target);
     void need_fpu();
+    void define_flags(const Insn& insn);
     void leave_to(std::uint64_t stub);
     void borrow(int slot, std::uint8_t host);
     std::uint8_t lend(std::uint32_t in_use, bool low);

@@ -44,10 +44,11 @@ bool needs_temporary(const Insn& insn, int guest) {
 
 }  // namespace
 
-bool BlockEmitter::instruction(const Insn& insn, std::uint32_t offset, std::uint32_t flags_live) {
+bool BlockEmitter::instruction(const Insn& insn, std::uint32_t offset, std::uint32_t live_before,
+                               std::uint32_t live_after) {
     const Vaddr page = request_.page;
     const Vaddr behind = page + (offset + insn.length);
-    const bool live = flags_live != 0;
+    const bool live = live_before != 0;
     behind_ = behind;
     operand_ = 0;
     out_.sites.push_back({static_cast<std::uint32_t>(a_.offset()),
@@ -56,6 +57,7 @@ bool BlockEmitter::instruction(const Insn& insn, std::uint32_t offset, std::uint
     switch (insn.form) {
         case Form::plain:
             plain(insn, live);
+            if ((insn.flags_undefined & live_after) != 0) define_flags(insn);
             return true;
         case Form::nop:
             return true;
@@ -150,7 +152,8 @@ bool BlockEmitter::instruction(const Insn& insn, std::uint32_t offset, std::uint
 
 std::uint8_t BlockEmitter::lend(std::uint32_t in_use, bool low) {
     for (const int host : {3, 6, 7, 5, 2, 0, 9, 13, 14, 15}) {
-        if ((in_use >> host & 1u) == 0 && (!low || host < 8)) return static_cast<std::uint8_t>(host);
+        if ((in_use >> host & 1u) == 0 && (!low || host < 8))
+            return static_cast<std::uint8_t>(host);
     }
     HV_CHECK(false, "no host register to lend");
     return 0;
@@ -248,6 +251,27 @@ void BlockEmitter::plain(const Insn& insn, bool flags_live) {
         a_.mov(gp(out_.sites.back().borrowed[i]),
                context_word(offsetof(Context, borrowed) + 8 * static_cast<std::size_t>(i)));
     }
+}
+
+/// Flags that the SDM leaves undefined differ between vendors: where they can be seen, they read 0.
+void BlockEmitter::define_flags(const Insn& insn) {
+    const auto rax_home = context_word(offsetof(Context, gpr));
+    a_.mov(rax_home, x86::rax);
+    a_.lahf();  // AH = SF ZF 0 AF 0 PF 1 CF
+    a_.seto(x86::al);
+    auto unchanged = a_.newLabel();
+    if (insn.implicit_rcx) {
+        // A shift by CL whose masked count is zero has left all flags alone.
+        a_.test(x86::gpb_lo(host_register::guest_rcx), insn.operand_size == 8 ? 63 : 31);
+        a_.short_().jz(unchanged);
+    }
+    const auto low = static_cast<std::uint8_t>(insn.flags_undefined & 0xff);
+    if (low != 0) a_.and_(x86::ah, static_cast<std::uint8_t>(~low));
+    if ((insn.flags_undefined & rflags::of) != 0) a_.mov(x86::al, 0);
+    a_.bind(unchanged);
+    a_.add(x86::al, 0x7f);  // OF again
+    a_.sahf();
+    a_.mov(x86::rax, rax_home);
 }
 
 void BlockEmitter::lea(const Insn& insn) {

@@ -46,7 +46,8 @@ Translation BlockTranslator::translate(const TranslationRequest& request) const 
     emitter.begin(static_cast<unsigned>(offsets.size()), live(start) != 0);
     bool open = true;
     for (const std::uint32_t offset : offsets) {
-        open = emitter.instruction(*scan.insn(offset), offset, live(offset));
+        const Insn& insn = *scan.insn(offset);
+        open = emitter.instruction(insn, offset, live(offset), live(offset + insn.length));
     }
     if (open) emitter.go_to(request.page + at);
     Translation out = emitter.finish();
