@@ -70,6 +70,7 @@ private:
     // The run loop, run_loop.cpp.
     void run_slice(Runner& runner, Duration slice);
     Scheduler::Why run_until(Runner& runner, Time end);
+    bool wants_stop();
     Time next_look(Time now) const;
     void do_what_is_due();
     bool sleep();
@@ -106,6 +107,7 @@ private:
     FrameTable frames_;
     PageTables tables_;
     std::unique_ptr<Engine> engine_;
+    const CpuModel* cpu_model_ = nullptr;
     std::unique_ptr<Clock> clock_;
     std::unique_ptr<Scheduler> scheduler_;
     TimerQueue timers_;

@@ -2,8 +2,7 @@
 #include "hv/machine/machine_parameters.hpp"
 
 #include <chrono>
-#include <string_view>
-#include <vector>
+#include <limits>
 
 namespace ring3 {
 
@@ -15,15 +14,15 @@ MachineParameters::MachineParameters(Params& params) {
                                             "memory of the machine, for all its domains");
     memory = Frames{static_cast<std::uint64_t>(mib) * frames_per_mib};
 
-    std::vector<std::string_view> models;
-    for (const CpuModel& model : cpu_models()) models.push_back(model.name);
-    cpu_model = find_cpu_model(
-        params.choice("cpu_model", default_cpu_model().name, models, "the CPU that guests see"));
-
     input_quiet = params.duration(
         "input_quiet_ms", std::chrono::milliseconds{500},
         "virtual clock only: silence on the console before the next line of input is typed",
         std::chrono::milliseconds{1}, std::chrono::hours{1});
+    const std::int64_t stop = params.integer(
+        "stop_after_instructions", 0, {0, std::numeric_limits<std::int64_t>::max()},
+        "stop the run when so many instructions were retired, to compare digests; 0: never");
+    stop_after = stop == 0 ? std::numeric_limits<std::uint64_t>::max()
+                           : static_cast<std::uint64_t>(stop);
     params.reject_unknown();
 }
 

@@ -4,7 +4,6 @@
 
 #include "hv/base/params.hpp"
 #include "hv/base/units.hpp"
-#include "hv/domain/cpu_model.hpp"
 
 namespace ring3 {
 
@@ -13,9 +12,10 @@ struct MachineParameters {
     explicit MachineParameters(Params& params);
 
     Frames memory{};
-    const CpuModel* cpu_model = nullptr;
     /// See ScriptedInput.
     Duration input_quiet{};
+    /// The run stops when exactly so many instructions were retired.
+    std::uint64_t stop_after = 0;
 };
 
 }  // namespace ring3

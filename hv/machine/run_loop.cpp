@@ -23,7 +23,7 @@ Machine::End Machine::run() {
     while (true) {
         act_on_ends();
         if (all_settled()) return End::guests_ended;
-        if (outside_.wants_stop()) return End::stopped;
+        if (wants_stop()) return End::stopped;
 
         do_what_is_due();
         const Scheduler::Choice choice = scheduler_->pick(pcpu, time());
@@ -67,12 +67,13 @@ Scheduler::Why Machine::run_until(Runner& runner, Time end) {
         if (!vcpu.is_runnable()) return Scheduler::Why::blocked;
         const Time began = time();
         if (began >= end) return Scheduler::Why::slice_spent;
-        if (kicks_.asked(pcpu) || outside_.wants_stop()) return Scheduler::Why::preempted;
+        if (kicks_.asked(pcpu) || wants_stop()) return Scheduler::Why::preempted;
 
         const Time deadline =
             std::min({end, timers_.next(), scheduler_->next_event(pcpu), next_look(began)});
-        const Exit exit =
-            engine_->run(vcpu.cpu, vcpu.environment(), clock_->budget(retired(), deadline));
+        const std::uint64_t budget =
+            std::min(clock_->budget(retired(), deadline), parameters_.stop_after - retired());
+        const Exit exit = engine_->run(vcpu.cpu, vcpu.environment(), budget);
         const Domain::Next next = domain.handle_exit(vcpu, exit);
         do_what_is_due();
         if (next == Domain::Next::yield && vcpu.is_runnable()) return Scheduler::Why::yielded;
@@ -80,6 +81,8 @@ Scheduler::Why Machine::run_until(Runner& runner, Time end) {
         if (!vcpu.is_runnable()) return Scheduler::Why::blocked;
     }
 }
+
+bool Machine::wants_stop() { return outside_.wants_stop() || retired() >= parameters_.stop_after; }
 
 Time Machine::next_look(Time now) const {
     return world() == Clock::World::open ? std::max(next_look_, now) : never;
