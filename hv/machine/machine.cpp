@@ -21,6 +21,17 @@ std::unique_ptr<Interface> make_policy(MachineConfig& config, Needs&&... needs) 
     return Registry<Interface>::create(choice.name, choice.params, std::forward<Needs>(needs)...);
 }
 
+/// CPUID shows the model whose instructions the engine has: the engine's parameter says both.
+const CpuModel& model_of(const Params& engine) {
+    for (const Params::Declared& parameter : engine.declared()) {
+        if (parameter.name != "cpu_model") continue;
+        const CpuModel* const model = find_cpu_model(parameter.value);
+        HV_CHECK(model != nullptr, "an engine has a CPU model that CPUID does not know");
+        return *model;
+    }
+    return default_cpu_model();
+}
+
 }  // namespace
 
 Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_listener)
@@ -38,6 +49,7 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
               if (member.guest.domain() != nullptr && member.guest.domain()->id() == watcher)
                   member.guest.deliver_watch(path, token);
       }) {
+    cpu_model_ = &model_of(config_.policy(Engine::kind).params);
     config_.reject_empty_kinds();
     frames_.set_derived_state(&engine_->derived_state());
 }
@@ -48,7 +60,7 @@ Machine::~Machine() {
 }
 
 Guest& Machine::add_guest(GuestSpec spec) {
-    spec.cpu_model = parameters_.cpu_model;
+    spec.cpu_model = cpu_model_;
     Member& member = members_.emplace_back(std::move(spec));
     if (!member.guest.spec().scripted_input.empty()) {
         HV_CHECK(world() == Clock::World::closed, "scripted input is for closed worlds");

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <sstream>
 #include <system_error>
@@ -87,11 +86,12 @@ void MachineConfig::put(const std::string& table, const std::string& key, GivenV
 
 void MachineConfig::read_file(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    if (!file || std::filesystem::is_directory(path))
+    std::ostringstream text;
+    if (file && file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
+    if (!file.eof() && !(file && text))
         throw EnvironmentError(fmt::format("cannot read the machine file {}: {}", path.string(),
                                            std::generic_category().message(errno)));
-    read_text(text, path.string());
+    read_text(text.str(), path.string());
 }
 
 void MachineConfig::read_text(std::string_view text, const std::string& path) {
