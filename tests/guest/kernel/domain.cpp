@@ -23,6 +23,11 @@ vcpu_info& this_vcpu() { return shared().vcpu_info[0]; }
 void start_domain() {
     hypercall(__HYPERVISOR_update_va_mapping, shared_info_place,
               info->shared_info | entry::read_write, UVMF_INVLPG);
+    // What the back ends send may come at any time: no check shall see it that does not ask for it.
+    for (auto& word : shared().evtchn_mask) word = ~xen_ulong_t{0};
+    for (auto& word : shared().evtchn_pending) word = 0;
+    this_vcpu().evtchn_pending_sel = 0;
+    this_vcpu().evtchn_upcall_pending = 0;
 }
 
 void shut_down(unsigned reason) {

@@ -14,7 +14,7 @@ bool is_dom0();
 shared_info& shared();
 vcpu_info& this_vcpu();
 
-/// Maps shared_info over a page of our own.
+/// Maps shared_info over a page of our own, and masks every event channel.
 void start_domain();
 
 [[noreturn]] void shut_down(unsigned reason);

@@ -131,6 +131,8 @@ void handle_trap(guest::TrapFrame* frame) {
                              reinterpret_cast<std::uint64_t>(frame)};
     }
     ++recorded;
+    // Else the next return to the guest would bring the same upcall again.
+    if (frame->vector == event) this_vcpu().evtchn_upcall_pending = 0;
     const std::uint64_t rip = frame->rip;
     if (trap_hook != nullptr) trap_hook(*frame);
     const bool from_user = (frame->cs & 3) == 3;
