@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // ring3 image: what is in the image store, making it, removing it.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <boost/program_options.hpp>
 #include <cstdio>
 #include <iostream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <boost/program_options.hpp>
 
 #include "cli/verb.hpp"
 #include "hv/base/nearest_name.hpp"

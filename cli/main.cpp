@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The program ring3: finds the verb, runs it, and turns the errors that end a run into one message
 // and an exit code. The only place that catches them.
-#include <fmt/format.h>
-
-#include <boost/program_options/errors.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <new>
 #include <string>
 #include <system_error>
 #include <vector>
+
+#include <fmt/format.h>
+#include <boost/program_options/errors.hpp>
 
 #include "build_info.hpp"
 #include "cli/verb.hpp"

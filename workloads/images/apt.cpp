@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "workloads/images/apt.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <sstream>
 #include <string_view>
+
+#include <fmt/format.h>
 
 #include "workloads/images/process.hpp"
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "workloads/images/archive.hpp"
 
+#include <cerrno>
+#include <system_error>
+
+#include <sys/stat.h>
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <system_error>
 
 #include "hv/base/errors.hpp"
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "workloads/images/busybox.hpp"
 
-#include <fmt/format.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <sstream>
 #include <system_error>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
 
 #include "hv/base/errors.hpp"
 #include "workloads/images/archive.hpp"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "workloads/images/debian_kernel.hpp"
 
-#include <fmt/format.h>
-
 #include <fstream>
 #include <optional>
+
+#include <fmt/format.h>
 
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"

@@ -2,10 +2,10 @@
 // An open file of the host, closed at the end of its life.
 #pragma once
 
-#include <unistd.h>
-
 #include <string>
 #include <utility>
+
+#include <unistd.h>
 
 namespace ring3 {
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "workloads/images/file_lock.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
 #include <cerrno>
 #include <system_error>
+
+#include <fcntl.h>
+#include <sys/file.h>
 
 namespace ring3 {
 namespace {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "workloads/images/image_files.hpp"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/stat.h>
-
 #include <array>
 #include <cerrno>
 #include <fstream>
 #include <system_error>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <fmt/format.h>
 
 #include "hv/base/errors.hpp"
 #include "hv/base/sha256.hpp"

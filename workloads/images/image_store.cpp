@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "workloads/images/image_store.hpp"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "hv/base/errors.hpp"
 #include "hv/base/nearest_name.hpp"

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "workloads/images/kernel_modules.hpp"
 
-#include <elf.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
 #include <set>
 #include <sstream>
+
+#include <elf.h>
+
+#include <fmt/format.h>
 
 #include "hv/base/errors.hpp"
 #include "workloads/images/archive.hpp"

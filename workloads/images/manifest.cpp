@@ -2,7 +2,6 @@
 #include "workloads/images/manifest.hpp"
 
 #include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "hv/base/errors.hpp"

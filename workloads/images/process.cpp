@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "workloads/images/process.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+#include <system_error>
+
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include <cerrno>
-#include <cstring>
-#include <sstream>
-#include <system_error>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ring3 {
 namespace {

@@ -3,11 +3,11 @@
 // dpkg) through it, and nothing else.
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "hv/base/errors.hpp"
 #include "workloads/images/file_descriptor.hpp"

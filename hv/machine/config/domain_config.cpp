@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "hv/machine/config/domain_config.hpp"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <optional>
 #include <string_view>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "hv/base/errors.hpp"
 #include "hv/base/nearest_name.hpp"

@@ -2,17 +2,18 @@
 // The store, with recipes that need neither packages nor a network.
 #include "workloads/images/image_store.hpp"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <thread>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "hv/base/errors.hpp"
 #include "hv/base/sha256.hpp"

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The parts that recipes are made of: archives, modules, child processes, locks.
-#include <elf.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <cstring>
 #include <fstream>
 #include <iterator>
+
+#include <elf.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "hv/base/errors.hpp"
 #include "workloads/images/archive.hpp"

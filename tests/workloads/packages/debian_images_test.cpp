@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The real recipes, with packages of the day. They are skipped where apt cannot have these.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <fstream>
 #include <map>
+
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "workloads/images/archive.hpp"
 #include "workloads/images/image_store.hpp"
