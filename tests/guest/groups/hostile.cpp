@@ -120,12 +120,15 @@ void hostile_garbage_hypercalls() {
             page[n] = n % 3 == 0 ? r % 32 : n % 3 == 1 ? mfn_of(page) << (r % 2 * 12) : r >> r % 64;
         }
         const std::uint64_t number = random() % 64;
-        // Those that would end or stop the guest by right, or send its next trap elsewhere.
+        // Those that would end or stop the guest by right, send its next trap elsewhere, or take
+        // its own pages away.
         if (number == __HYPERVISOR_sched_op || number == __HYPERVISOR_sched_op_compat ||
             number == __HYPERVISOR_iret || number == __HYPERVISOR_stack_switch ||
             number == __HYPERVISOR_set_trap_table || number == __HYPERVISOR_callback_op ||
             number == __HYPERVISOR_set_callbacks || number == __HYPERVISOR_multicall ||
-            number == __HYPERVISOR_update_va_mapping || number == __HYPERVISOR_console_io) {
+            number == __HYPERVISOR_update_va_mapping ||
+            number == __HYPERVISOR_update_va_mapping_otherdomain ||
+            number == __HYPERVISOR_console_io) {
             continue;
         }
         hypercall(number, argument_of_some_kind(), argument_of_some_kind(), argument_of_some_kind(),

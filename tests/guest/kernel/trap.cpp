@@ -34,12 +34,9 @@ bool goes_on(std::uint64_t vector) {
 
 [[noreturn]] void die(const TrapFrame& frame) {
     set_group("guest");
-    Line("unexpected_trap")
-        .hex(frame.vector)
-        .hex(frame.error_code)
-        .hex(frame.rip)
-        .hex(frame.rsp)
-        .hex(this_vcpu().arch.cr2);
+    Line("unexpected_trap").hex(frame.vector).hex(frame.error_code);
+    // For people: these differ from one compiler to the next.
+    Line("unexpected_trap_at").hex(frame.rip).hex(frame.rsp).hex(this_vcpu().arch.cr2);
     shut_down(SHUTDOWN_crash);
 }
 
