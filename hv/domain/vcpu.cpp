@@ -45,6 +45,7 @@ AddressSpace Vcpu::kernel_space() const {
 }
 
 int Vcpu::set_kernel_root(Mfn root) {
+    if (root.raw == 0) return -XEN_EINVAL;
     return domain_.tables().replace_root(domain_.id(), cpu.kernel_root, root);
 }
 
