@@ -279,7 +279,10 @@ void note_register(const ZydisDecodedOperand& operand, Insn& insn) {
     field.read = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0;
     field.write = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
     insn.registers = static_cast<std::uint16_t>(insn.registers | (1u << field.number));
-    if (field.high_byte) insn.high_byte = true;
+    // An implied AH (DIV, LAHF) goes with any prefix.
+    if (field.high_byte && operand.visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT) {
+        insn.high_byte = true;
+    }
     switch (operand.encoding) {
         case ZYDIS_OPERAND_ENCODING_MODRM_REG:
             insn.reg = field;
@@ -402,7 +405,7 @@ void decode_into(const ZydisDecodedInstruction& z, std::span<const ZydisDecodedO
 }
 
 /// Where the opcode starts: behind legacy prefixes and REX (or at the VEX prefix).
-std::uint8_t opcode_start(const ZydisDecodedInstruction& z, const Insn& insn) {
+std::uint8_t opcode_start(const Insn& insn) {
     std::uint8_t at = 0;
     while (at < insn.length) {
         const auto b = insn.bytes[at];
@@ -412,7 +415,6 @@ std::uint8_t opcode_start(const ZydisDecodedInstruction& z, const Insn& insn) {
         if (!legacy && (b & 0xf0) != 0x40) break;
         ++at;
     }
-    (void)z;
     return at;
 }
 
@@ -436,10 +438,17 @@ bool decode(std::span<const std::uint8_t> bytes, IsaLevel level, Insn& insn) {
     }
     insn.length = z.length;
     std::memcpy(insn.bytes.data(), bytes.data(), z.length);
-    insn.opcode_offset = opcode_start(z, insn);
+    insn.opcode_offset = opcode_start(insn);
     if (!in_model(z, level)) {
         insn.form = Form::undefined;
         return true;
+    }
+    if (z.mnemonic == ZYDIS_MNEMONIC_PAUSE && (z.raw.rex.B & 1) != 0) {
+        // F3 41 90 is XCHG R8, RAX, and the prefix is ignored like this one.
+        std::array<std::uint8_t, ZYDIS_MAX_INSTRUCTION_LENGTH> exchange{};
+        std::copy_n(bytes.begin(), insn.length, exchange.begin());
+        std::replace(exchange.begin(), exchange.begin() + insn.length, 0xf3, 0x3e);
+        return decode({exchange.data(), insn.length}, level, insn);
     }
     decode_into(z, {operands, z.operand_count}, insn);
     return true;
