@@ -6,8 +6,7 @@
 
 namespace ring3 {
 
-void check_failed(const char* condition, const char* message, const char* file,
-                  int line) noexcept {
+void check_failed(const char* condition, const char* message, const char* file, int line) noexcept {
     std::fprintf(stderr, "ring3: internal error: %s (%s) at %s:%d\n", message, condition, file,
                  line);
     std::abort();

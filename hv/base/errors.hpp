@@ -23,8 +23,9 @@ enum class ExitCode : int {
     terminated = 143,
 };
 
-/// The user asked for something impossible: an unknown name, a malformed file, a value out of range.
-/// The message says what is wrong, where (file, line, key), and what would be allowed. Exit code 2.
+/// The user asked for something impossible: an unknown name, a malformed file, a value out of
+/// range. The message says what is wrong, where (file, line, key), and what would be allowed. Exit
+/// code 2.
 class ConfigError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
