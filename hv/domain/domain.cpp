@@ -74,7 +74,16 @@ void Domain::shut_down(std::uint32_t reason) {
     hypervisor_.domain_shutdown(*this);
 }
 
+void Domain::warn_once(Lack lack, std::string_view text) {
+    const std::uint32_t bit = 1u << static_cast<unsigned>(lack);
+    if ((warned_ & bit) != 0) return;
+    warned_ |= bit;
+    hypervisor_.log(LogLevel::warning, fmt::format("domain {}: {}", id().raw, text));
+}
+
 void Domain::release_memory() {
+    // The other ends of its channels learn of it, while there is a shared_info page.
+    if (shared_info_.raw != 0) events_->reset();
     frames().release_all(id());
     memory_ = Frames{};
 }

@@ -39,6 +39,8 @@ public:
         std::uint32_t vcpus = 1;
         const CpuModel* cpu_model = &default_cpu_model();
     };
+    /// What a guest asked for and does not get; said once each, however often it asks.
+    enum class Lack : std::uint8_t { i386_code, ldt, suspend };
     /// What the machine does next with the vCPU whose exit was handled.
     enum class Next : std::uint8_t { run, yield, block, stop };
 
@@ -84,6 +86,7 @@ public:
     void latch_shutdown_reason(std::uint32_t reason);
     /// Ends the domain with SHUTDOWN_crash; the log gets `why`, the registers and the stack.
     void crash(Vcpu& vcpu, std::string_view why);
+    void warn_once(Lack lack, std::string_view text);
 
     /// Gives back all memory. Called once, after the domain has stopped, before it is destroyed.
     void release_memory();
@@ -139,6 +142,8 @@ private:
     std::uint32_t pauses_ = 0;
     std::optional<std::uint32_t> shutdown_reason_;
     std::optional<std::uint32_t> latched_reason_;
+    /// One bit for each Lack.
+    std::uint32_t warned_ = 0;
 };
 
 }  // namespace ring3

@@ -108,10 +108,10 @@ bool can_return_to(Vcpu& vcpu) {
     const auto code = vcpu.environment().descriptor(cpu, cpu.sel(Segment::cs));
     const auto stack = vcpu.environment().descriptor(cpu, cpu.sel(Segment::ss));
     if (code && is_32bit_code(*code)) {
-        vcpu.domain().hypervisor().log(
-            LogLevel::warning,
-            fmt::format("domain {}: i386 code is not supported (return to CS {:04x}, RIP {:x})",
-                        vcpu.domain().id().raw, cpu.sel(Segment::cs), cpu.rip));
+        vcpu.domain().warn_once(
+            Domain::Lack::i386_code,
+            fmt::format("i386 code is not supported (return to CS {:04x}, RIP {:x})",
+                        cpu.sel(Segment::cs), cpu.rip));
     }
     return code && is_64bit_code(*code) && stack && is_writable_data(*stack) &&
            is_canonical(Vaddr{cpu.rip});

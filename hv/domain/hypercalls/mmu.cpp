@@ -85,10 +85,9 @@ int extended_one(Vcpu& caller, const mmuext_op_t& request) {
             if (request.arg2.nr_ents == 0 && page_offset(Vaddr{request.arg1.linear_addr}) == 0) {
                 return 0;
             }
-            domain.hypervisor().log(
-                LogLevel::warning,
-                fmt::format("domain {}: LDTs are not supported ({} entries at {:016x})",
-                            domain.id().raw, request.arg2.nr_ents, request.arg1.linear_addr));
+            domain.warn_once(Domain::Lack::ldt,
+                             fmt::format("LDTs are not supported ({} entries at {:016x})",
+                                         request.arg2.nr_ents, request.arg1.linear_addr));
             return -XEN_EINVAL;
         case MMUEXT_CLEAR_PAGE:
             return tables.clear_page(domain.id(), mfn);

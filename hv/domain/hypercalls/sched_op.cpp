@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What a guest says to the scheduler: yield, block, poll, shut down, watchdogs.
-#include <fmt/format.h>
-
 #include "hv/abi/errors.hpp"
 #include "hv/abi/sched.hpp"
 #include "hv/domain/domain.hpp"
@@ -38,10 +36,8 @@ int poll(Vcpu& caller, std::uint64_t address) {
 int shut_down(Vcpu& caller, std::uint32_t reason) {
     Domain& domain = caller.domain();
     if (reason == SHUTDOWN_suspend) {
-        domain.hypervisor().log(LogLevel::warning,
-                                fmt::format("domain {}: suspend is not supported; the guest is "
-                                            "told that it was cancelled",
-                                            domain.id().raw));
+        domain.warn_once(Domain::Lack::suspend,
+                         "suspend is not supported; the guest is told that it was cancelled");
         return 1;  // sched.h: "returns 1 if suspend was cancelled"
     }
     // Xen keeps eight bits of it.

@@ -139,6 +139,22 @@ TEST_F(EventChannelsTest, connect_two_domains) {
     EXPECT_EQ(events.bind_interdomain(domain0, EventPort{1}), -XEN_EINVAL);
 }
 
+TEST_F(EventChannelsTest, tell_the_other_end_when_a_domain_goes_away) {
+    EventPort theirs{};
+    {
+        SmallDomain other{1, DomainId{2}};
+        small.hypervisor.others[2] = &other.domain;
+        other.hypervisor.others[1] = &small.domain;
+        theirs = port(other.domain.events().alloc_unbound(DomainId{1}));
+        const EventPort ours = port(events.bind_interdomain(DomainId{2}, theirs));
+        EXPECT_EQ(ours.raw, 3u);
+        other.domain.release_memory();
+        small.hypervisor.others.clear();
+    }
+    EXPECT_EQ(events.find(EventPort{3})->state, EventChannel::State::unbound);
+    EXPECT_EQ(events.send(EventPort{3}), 0) << "and what is sent there is dropped";
+}
+
 TEST_F(EventChannelsTest, bind_virtual_interrupts_once_per_vcpu) {
     const EventPort timer = port(events.bind_virq(VIRQ_TIMER, 1));
     EXPECT_EQ(events.bind_virq(VIRQ_TIMER, 1), -XEN_EEXIST);
