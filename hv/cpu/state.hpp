@@ -90,4 +90,8 @@ struct CpuState {
 /// Puts x87 and SSE into their state after FNINIT and with MXCSR = 1F80H.
 void reset_fpu(CpuState& state);
 
+/// Gives the parts of a saved image that depend on the host one value: the address of the last x87
+/// instruction (FIP, FDP, FOP) is zero, MXCSR_MASK is FFFFH, all components count as in use.
+void make_fpu_image_canonical(CpuState& state);
+
 }  // namespace ring3

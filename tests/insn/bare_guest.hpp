@@ -3,6 +3,7 @@
 // engine for a number of instructions.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -92,17 +93,23 @@ public:
     }
 
     void write(std::uint64_t address, std::span<const std::uint8_t> bytes) {
-        for (const std::uint8_t b : bytes) {
-            const std::uint64_t offset = address++ - base;
-            const std::byte value{b};
-            frames.write(page[offset / page_size], offset % page_size, {&value, 1});
+        while (!bytes.empty()) {
+            const std::uint64_t offset = address - base;
+            const std::size_t n = std::min(bytes.size(), page_size - offset % page_size);
+            frames.write(page[offset / page_size], offset % page_size,
+                         std::as_bytes(bytes.first(n)));
+            address += n;
+            bytes = bytes.subspan(n);
         }
     }
     void read(std::uint64_t address, std::span<std::uint8_t> bytes) {
-        for (std::uint8_t& b : bytes) {
-            const std::uint64_t offset = address++ - base;
-            b = static_cast<std::uint8_t>(
-                frames.at(page[offset / page_size]).host[offset % page_size]);
+        while (!bytes.empty()) {
+            const std::uint64_t offset = address - base;
+            const std::size_t n = std::min(bytes.size(), page_size - offset % page_size);
+            std::memcpy(bytes.data(), frames.at(page[offset / page_size]).host + offset % page_size,
+                        n);
+            address += n;
+            bytes = bytes.subspan(n);
         }
     }
     template <class T>

@@ -254,6 +254,24 @@ bool is_shift_or_rotate(ZydisMnemonic m) {
     }
 }
 
+/// What a shift or rotate leaves undefined, by the count it has (SDM vol. 2): AF, except that
+/// rotates leave it alone, and OF unless the count is 1.
+void note_shift_flags(const ZydisDecodedInstruction& z, Insn& insn) {
+    const bool rotate = z.mnemonic == ZYDIS_MNEMONIC_ROL || z.mnemonic == ZYDIS_MNEMONIC_ROR ||
+                        z.mnemonic == ZYDIS_MNEMONIC_RCL || z.mnemonic == ZYDIS_MNEMONIC_RCR;
+    const std::uint32_t any_count = rotate ? 0 : rflags::af;
+    if (insn.implicit_rcx) {
+        // A count of zero leaves every flag as it was.
+        insn.flags_killed = 0;
+        insn.flags_undefined = any_count | rflags::of;
+        return;
+    }
+    const unsigned mask = insn.operand_size == 8 ? 63 : 31;
+    const auto count = z.raw.imm[0].size == 0 ? 1 : z.raw.imm[0].value.u & mask;
+    insn.flags_undefined = count == 0 ? 0 : count == 1 ? any_count : any_count | rflags::of;
+    if (count == 0) insn.flags_killed = 0;
+}
+
 void note_flags(const ZydisDecodedInstruction& z, Insn& insn) {
     if (z.cpu_flags == nullptr) return;
     const auto& f = *z.cpu_flags;
@@ -263,13 +281,15 @@ void note_flags(const ZydisDecodedInstruction& z, Insn& insn) {
     insn.flags_killed = (f.modified | f.set_0 | f.set_1 | f.undefined) & all;
     // AF after a logical operation: undefined by the SDM, zero on every CPU of either vendor.
     if (z.meta.category == ZYDIS_CATEGORY_LOGICAL) insn.flags_undefined = 0;
-    // A count of zero leaves every flag as it was; a count in CL may be zero.
-    if (is_shift_or_rotate(z.mnemonic)) {
-        const bool by_one = z.raw.imm[0].size == 0 && !insn.implicit_rcx;
-        const unsigned mask = insn.operand_size == 8 ? 63 : 31;
-        const bool counted = z.raw.imm[0].size != 0 && (z.raw.imm[0].value.u & mask) != 0;
-        if (!by_one && !counted) insn.flags_killed = 0;
-        if (!by_one && !counted && !insn.implicit_rcx) insn.flags_undefined = 0;
+    // Zydis has AF as undefined; the SDM has it set by the result.
+    if (z.mnemonic == ZYDIS_MNEMONIC_SBB) insn.flags_undefined = 0;
+    if (is_shift_or_rotate(z.mnemonic)) note_shift_flags(z, insn);
+    // No iteration, no flags.
+    if (insn.rep || insn.repne) insn.flags_killed = 0;
+    // The tables have SYSCALL change the flags (by IA32_FMASK), but it hands them on in R11 first.
+    if (z.mnemonic == ZYDIS_MNEMONIC_SYSCALL) {
+        insn.flags_read = all;
+        insn.flags_killed = 0;
     }
 }
 
@@ -366,7 +386,11 @@ void decode_into(const ZydisDecodedInstruction& z, std::span<const ZydisDecodedO
     insn.repne = (z.attributes & ZYDIS_ATTRIB_HAS_REPNE) != 0;
     insn.vex = z.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
     note_operands(z, operands, insn);
-    insn.fpu = insn.fpu || z.meta.isa_ext == ZYDIS_ISA_EXT_X87 ||
+    // CVTSD2SI and kin with a memory operand name no vector register, but MXCSR rules them.
+    const bool vector_conversion = z.meta.category == ZYDIS_CATEGORY_CONVERT &&
+                                   z.meta.isa_ext != ZYDIS_ISA_EXT_BASE &&
+                                   z.meta.isa_ext != ZYDIS_ISA_EXT_LONGMODE;
+    insn.fpu = insn.fpu || vector_conversion || z.meta.isa_ext == ZYDIS_ISA_EXT_X87 ||
                z.mnemonic == ZYDIS_MNEMONIC_EMMS || z.mnemonic == ZYDIS_MNEMONIC_VZEROUPPER ||
                z.mnemonic == ZYDIS_MNEMONIC_VZEROALL;
     note_flags(z, insn);

@@ -132,13 +132,18 @@ Emulated xrstor(const Insn& insn, EmulationContext& c) {
     return retire(insn, c);
 }
 
-/// The 32-bit protected-mode environment: 28 bytes, then the registers of FNSAVE.
-constexpr std::size_t environment_size = 28, full_size = 108;
-constexpr std::size_t environment_fip_at = 12;  // FIP, FCS and FOP, FDP, FDS
+/// The protected-mode environments of FNSTENV (SDM vol. 1, figures 8-9 and 8-11), and what FNSAVE
+/// puts behind them.
+struct Environment32 {
+    static constexpr std::size_t size = 28, pointers_at = 12, registers = 80;
+};
+struct Environment16 {
+    static constexpr std::size_t size = 14, pointers_at = 6;
+};
 
 struct alignas(16) HostImages {
     LegacyImage legacy;
-    std::array<std::byte, full_size> environment;
+    std::array<std::byte, Environment32::size + Environment32::registers> environment;
 };
 
 /// Runs one x87 state instruction of the host's on the guest's state, and gives the host its own
@@ -154,25 +159,48 @@ void on_host_fpu(EmulationContext& c, HostImages& images, Body body) {
     forget_last_instruction(c.state.xsave.data());
 }
 
-#define RING3_XMM_CLOBBERS                                                                   \
-    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
-        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory"
+#define RING3_ON_GUEST_X87(insn)                                                                  \
+    asm volatile("fxrstor64 %0\n\t" insn " %1\n\tfxsave64 %0"                                     \
+                 : "+m"(images.legacy), "+m"(images.environment)                                  \
+                 :                                                                                \
+                 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", \
+                   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory")
+
+std::size_t environment_size(const Insn& insn, bool with_registers) {
+    const std::size_t size = insn.operand_size == 2 ? Environment16::size : Environment32::size;
+    return size + (with_registers ? Environment32::registers : 0);
+}
+
+/// Where the host's own instruction stands is nobody's business: FIP, FCS, FOP, FDP and FDS are 0.
+/// The last field's upper half is reserved, and stored as ones.
+void forget_pointers(const Insn& insn, std::byte* environment) {
+    if (insn.operand_size == 2) {
+        std::memset(environment + Environment16::pointers_at, 0,
+                    Environment16::size - Environment16::pointers_at);
+        return;
+    }
+    std::memset(environment + Environment32::pointers_at, 0,
+                Environment32::size - Environment32::pointers_at);
+    std::memset(environment + Environment32::size - 2, 0xff, 2);
+}
 
 Emulated store_environment(const Insn& insn, EmulationContext& c, bool with_registers) {
     HostImages images{};
     const auto before = c.state.xsave;
+    const bool narrow = insn.operand_size == 2;
     on_host_fpu(c, images, [&] {
-        if (with_registers) {
-            asm volatile("fxrstor64 %0\n\tfnsave %1\n\tfxsave64 %0"
-                         : "+m"(images.legacy), "=m"(images.environment)::RING3_XMM_CLOBBERS);
+        if (with_registers && narrow) {
+            RING3_ON_GUEST_X87("data16 fnsave");
+        } else if (with_registers) {
+            RING3_ON_GUEST_X87("fnsave");
+        } else if (narrow) {
+            RING3_ON_GUEST_X87("data16 fnstenv");
         } else {
-            asm volatile("fxrstor64 %0\n\tfnstenv %1\n\tfxsave64 %0"
-                         : "+m"(images.legacy), "=m"(images.environment)::RING3_XMM_CLOBBERS);
+            RING3_ON_GUEST_X87("fnstenv");
         }
     });
-    std::memset(images.environment.data() + environment_fip_at, 0,
-                environment_size - environment_fip_at);
-    const auto size = with_registers ? full_size : environment_size;
+    forget_pointers(insn, images.environment.data());
+    const auto size = environment_size(insn, with_registers);
     if (!c.memory.write(effective_address(insn, c.state),
                         std::span<const std::byte>(images.environment).first(size))) {
         c.state.xsave = before;
@@ -183,28 +211,27 @@ Emulated store_environment(const Insn& insn, EmulationContext& c, bool with_regi
 
 Emulated load_environment(const Insn& insn, EmulationContext& c, bool with_registers) {
     HostImages images{};
-    const auto size = with_registers ? full_size : environment_size;
+    const auto size = environment_size(insn, with_registers);
     if (!c.memory.read(effective_address(insn, c.state),
                        std::span<std::byte>(images.environment).first(size))) {
         return memory_fault(c);
     }
+    const bool narrow = insn.operand_size == 2;
     on_host_fpu(c, images, [&] {
-        if (with_registers) {
-            asm volatile("fxrstor64 %0\n\tfrstor %1\n\tfxsave64 %0"
-                         : "+m"(images.legacy)
-                         : "m"(images.environment)
-                         : RING3_XMM_CLOBBERS);
+        if (with_registers && narrow) {
+            RING3_ON_GUEST_X87("data16 frstor");
+        } else if (with_registers) {
+            RING3_ON_GUEST_X87("frstor");
+        } else if (narrow) {
+            RING3_ON_GUEST_X87("data16 fldenv");
         } else {
-            asm volatile("fxrstor64 %0\n\tfldenv %1\n\tfxsave64 %0"
-                         : "+m"(images.legacy)
-                         : "m"(images.environment)
-                         : RING3_XMM_CLOBBERS);
+            RING3_ON_GUEST_X87("fldenv");
         }
     });
     return retire(insn, c);
 }
 
-#undef RING3_XMM_CLOBBERS
+#undef RING3_ON_GUEST_X87
 
 }  // namespace
 
@@ -214,6 +241,11 @@ void reset_fpu(CpuState& state) {
     const std::uint32_t mxcsr = 0x1f80;
     std::memcpy(state.xsave.data(), &control, sizeof control);
     std::memcpy(state.xsave.data() + mxcsr_at, &mxcsr, sizeof mxcsr);
+    make_fpu_image_canonical(state);
+}
+
+void make_fpu_image_canonical(CpuState& state) {
+    forget_last_instruction(state.xsave.data());
     put_mxcsr_mask(state.xsave.data());
     const std::uint64_t in_use = x87_component | sse_component | avx_component;
     std::memcpy(state.xsave.data() + header_at, &in_use, sizeof in_use);
@@ -228,7 +260,6 @@ std::optional<Emulated> emulate_fpu_state(const Insn& insn, EmulationContext& c)
     const bool environment = m == ZYDIS_MNEMONIC_FNSTENV || m == ZYDIS_MNEMONIC_FNSAVE ||
                              m == ZYDIS_MNEMONIC_FLDENV || m == ZYDIS_MNEMONIC_FRSTOR;
     if (!extended && !legacy && !environment) return {};
-    if (environment && insn.operand_size == 2) return {};
     if (extended && (c.state.cr4 >> 18 & 1) == 0) return fault_exception(6);
     if ((c.state.cr0 & cr0::ts) != 0) return fault_exception(7);
     switch (m) {

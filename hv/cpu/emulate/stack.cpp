@@ -111,28 +111,34 @@ Emulated far_return(const Insn& insn, EmulationContext& c) {
     return {1, {}};
 }
 
+/// With an operand size of 16 bits frame pointers are pushed and kept as words; RSP moves as ever.
 Emulated enter(const Insn& insn, EmulationContext& c) {
     auto& rsp = c.state.reg(Gpr::rsp);
     auto& rbp = c.state.reg(Gpr::rbp);
-    if (insn.operand_size == 2) return general_protection();
+    const unsigned size = insn.operand_size == 2 ? 2 : 8;
     const std::uint64_t bytes = insn.bytes[insn.opcode_offset + 1u] |
                                 static_cast<std::uint64_t>(insn.bytes[insn.opcode_offset + 2u])
                                     << 8;
     const unsigned level = insn.bytes[insn.opcode_offset + 3u] & 31u;
-    if (!c.memory.store({rsp - 8}, rbp)) return memory_fault(c);
-    const std::uint64_t frame = rsp - 8;
-    std::uint64_t to = frame;
+    std::uint64_t to = rsp;
+    const auto push = [&](std::uint64_t value) {
+        to -= size;
+        return c.memory.write({to}, std::as_bytes(std::span{&value, 1}).first(size));
+    };
+    if (!push(rbp)) return memory_fault(c);
+    const std::uint64_t frame = to;
     for (unsigned i = 1; i < level; ++i) {
         std::uint64_t outer = 0;
-        if (!c.memory.load({rbp - 8 * i}, outer)) return memory_fault(c);
-        to -= 8;
-        if (!c.memory.store({to}, outer)) return memory_fault(c);
+        const auto into = std::as_writable_bytes(std::span{&outer, 1}).first(size);
+        if (!c.memory.read({rbp - size * i}, into) || !push(outer)) return memory_fault(c);
     }
-    if (level > 0) {
-        to -= 8;
-        if (!c.memory.store({to}, frame)) return memory_fault(c);
+    if (level > 0 && !push(frame)) return memory_fault(c);
+    // The stack must be writable where RSP will stand (SDM vol. 2, ENTER).
+    std::byte there{};
+    if (!c.memory.load({to - bytes}, there) || !c.memory.store({to - bytes}, there)) {
+        return memory_fault(c);
     }
-    rbp = frame;
+    write_register(c.state, static_cast<int>(Gpr::rbp), size, frame);
     rsp = to - bytes;
     return retire(insn, c);
 }

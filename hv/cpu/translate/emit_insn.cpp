@@ -55,10 +55,16 @@ bool BlockEmitter::instruction(const Insn& insn, std::uint32_t offset, std::uint
                           static_cast<std::uint16_t>(page + offset - request_.rip),
                           {no_register, no_register}});
     switch (insn.form) {
-        case Form::plain:
+        case Form::plain: {
+            const bool define = (insn.flags_undefined & live_after) != 0;
+            // A shift by CL may shift its own count away.
+            if (define && insn.implicit_rcx) {
+                a_.mov(context_word(offsetof(Context, target)), gp(host_register::guest_rcx));
+            }
             plain(insn, live);
-            if ((insn.flags_undefined & live_after) != 0) define_flags(insn);
+            if (define) define_flags(insn);
             return true;
+        }
         case Form::nop:
             return true;
         case Form::lea:
@@ -260,14 +266,20 @@ void BlockEmitter::define_flags(const Insn& insn) {
     a_.lahf();  // AH = SF ZF 0 AF 0 PF 1 CF
     a_.seto(x86::al);
     auto unchanged = a_.newLabel();
-    if (insn.implicit_rcx) {
-        // A shift by CL whose masked count is zero has left all flags alone.
-        a_.test(x86::gpb_lo(host_register::guest_rcx), insn.operand_size == 8 ? 63 : 31);
-        a_.short_().jz(unchanged);
-    }
     const auto low = static_cast<std::uint8_t>(insn.flags_undefined & 0xff);
-    if (low != 0) a_.and_(x86::ah, static_cast<std::uint8_t>(~low));
-    if ((insn.flags_undefined & rflags::of) != 0) a_.mov(x86::al, 0);
+    if (insn.implicit_rcx) {
+        // A shift by CL: a masked count of 0 has left all flags alone, one of 1 defines OF.
+        a_.mov(rcx, context_word(offsetof(Context, target)));
+        a_.and_(x86::ecx, insn.operand_size == 8 ? 63 : 31);
+        a_.short_().jz(unchanged);
+        if (low != 0) a_.and_(x86::ah, static_cast<std::uint8_t>(~low));
+        a_.dec(x86::ecx);
+        a_.short_().jz(unchanged);
+        a_.mov(x86::al, 0);
+    } else {
+        if (low != 0) a_.and_(x86::ah, static_cast<std::uint8_t>(~low));
+        if ((insn.flags_undefined & rflags::of) != 0) a_.mov(x86::al, 0);
+    }
     a_.bind(unchanged);
     a_.add(x86::al, 0x7f);  // OF again
     a_.sahf();

@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: MIT
+#include "tests/insn/sample.hpp"
+
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+
+#include "hv/cpu/emulate/emulate.hpp"
+#include "tests/insn/native_cpu.hpp"
+
+namespace ring3::test {
+namespace {
+
+constexpr std::uint64_t data_bytes = BareGuest::data_pages * page_size;
+constexpr std::uint64_t middle = BareGuest::data + data_bytes / 2;
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+    const char* const text = std::getenv(name);
+    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 0);
+}
+
+bool is_string(const Insn& insn) {
+    return insn.mnemonic == ZYDIS_MNEMONIC_MOVSB || insn.mnemonic == ZYDIS_MNEMONIC_MOVSW ||
+           (insn.mnemonic == ZYDIS_MNEMONIC_MOVSD && !insn.fpu) ||
+           insn.mnemonic == ZYDIS_MNEMONIC_MOVSQ ||
+           (insn.mnemonic >= ZYDIS_MNEMONIC_STOSB && insn.mnemonic <= ZYDIS_MNEMONIC_STOSW) ||
+           (insn.mnemonic >= ZYDIS_MNEMONIC_LODSB && insn.mnemonic <= ZYDIS_MNEMONIC_LODSW) ||
+           (insn.mnemonic >= ZYDIS_MNEMONIC_SCASB && insn.mnemonic <= ZYDIS_MNEMONIC_SCASW) ||
+           insn.mnemonic == ZYDIS_MNEMONIC_CMPSB || insn.mnemonic == ZYDIS_MNEMONIC_CMPSW ||
+           (insn.mnemonic == ZYDIS_MNEMONIC_CMPSD && !insn.fpu) ||
+           insn.mnemonic == ZYDIS_MNEMONIC_CMPSQ;
+}
+
+bool uses_stack(const Insn& insn) {
+    switch (insn.form) {
+        case Form::push:
+        case Form::pop:
+        case Form::leave:
+        case Form::call:
+        case Form::call_indirect:
+        case Form::ret:
+            return true;
+        default:
+            return insn.mnemonic == ZYDIS_MNEMONIC_PUSHF || insn.mnemonic == ZYDIS_MNEMONIC_PUSHFQ ||
+                   insn.mnemonic == ZYDIS_MNEMONIC_POPF || insn.mnemonic == ZYDIS_MNEMONIC_POPFQ ||
+                   insn.mnemonic == ZYDIS_MNEMONIC_ENTER;
+    }
+}
+
+}  // namespace
+
+std::uint64_t seed_from_environment() { return from_environment("RING3_SEED", 20240229); }
+
+unsigned rounds_from_environment(unsigned otherwise) {
+    return static_cast<unsigned>(from_environment("RING3_ROUNDS", otherwise));
+}
+
+/// The parts of an instruction before they are put in a row.
+struct SampleMaker::Encoding {
+    std::uint8_t segment = 0;
+    bool address32 = false;
+    unsigned rex = 0;  // R, X and B of REX or VEX
+    bool empty_rex = false;
+    std::vector<std::uint8_t> operand;  // ModRM, SIB, displacement
+};
+
+SampleMaker::SampleMaker(IsaLevel level, std::uint64_t seed) : level_(level), random_(seed) {}
+
+int SampleMaker::pick_register() {
+    // Those that the translator or the encoding treat in a way of their own come up more often.
+    static constexpr int special[] = {0, 1, 4, 5, 8, 10, 11, 12, 13, 1, 4};
+    if (random_.one_in(2)) return static_cast<int>(random_.below(16));
+    return special[random_.below(std::size(special))];
+}
+
+std::uint64_t SampleMaker::interesting() {
+    static constexpr std::uint64_t values[] = {0,
+                                               1,
+                                               2,
+                                               ~0ull,
+                                               0x7f,
+                                               0x80,
+                                               0xff,
+                                               0x7fff,
+                                               0x8000,
+                                               0xffff,
+                                               0x7fff'ffff,
+                                               0x8000'0000,
+                                               0xffff'ffff,
+                                               0x1'0000'0000,
+                                               0x7fff'ffff'ffff'ffff,
+                                               0x8000'0000'0000'0000,
+                                               0xffff'ffff'8000'0000};
+    switch (random_.below(4)) {
+        case 0:
+            return values[random_.below(std::size(values))];
+        case 1:
+            return random_.bits() >> random_.below(64);
+        case 2:
+            return random_.below(70) - 3;
+        default:
+            return random_.bits();
+    }
+}
+
+/// Integers, floating point of both sizes with their special values, repeated bytes, text.
+void SampleMaker::interesting_bytes(std::uint8_t* to, std::size_t size) {
+    static constexpr std::uint32_t floats[] = {
+        0,          0x8000'0000, 0x3f80'0000, 0xbf80'0000, 0x7f80'0000, 0xff80'0000, 0x7fc0'0000,
+        0x7fa0'0001, 0x0000'0001, 0x807f'ffff, 0x0080'0000, 0x7f7f'ffff, 0x4f00'0000, 0x3f00'0000};
+    static constexpr std::uint64_t doubles[] = {0,
+                                                1ull << 63,
+                                                0x3ff0'0000'0000'0000,
+                                                0xbff8'0000'0000'0000,
+                                                0x7ff0'0000'0000'0000,
+                                                0xfff0'0000'0000'0000,
+                                                0x7ff8'0000'0000'0000,
+                                                0x7ff4'0000'0000'0001,
+                                                1,
+                                                0x0010'0000'0000'0000,
+                                                0x7fef'ffff'ffff'ffff,
+                                                0x43e0'0000'0000'0000,
+                                                0x41e0'0000'0000'0000};
+    const auto kind = random_.below(6);
+    for (std::size_t i = 0; i < size; i += 8) {
+        std::uint64_t value = 0;
+        switch (kind) {
+            case 0:
+                value = random_.bits();
+                break;
+            case 1:
+                value = std::bit_cast<std::uint32_t>(static_cast<float>(
+                    (static_cast<double>(random_.below(2000)) - 1000) / 8.0)) |
+                        std::uint64_t{floats[random_.below(std::size(floats))]} << 32;
+                break;
+            case 2:
+                value = random_.one_in(2)
+                            ? doubles[random_.below(std::size(doubles))]
+                            : std::bit_cast<std::uint64_t>(
+                                  (static_cast<double>(random_.below(1'000'000)) - 500'000) / 64);
+                break;
+            case 3:
+                value = 0x0101'0101'0101'0101 * random_.byte();
+                break;
+            case 4:  // few letters and an early end, for the string instructions of SSE4.2
+                for (unsigned b = 0; b < 8; ++b) {
+                    value = value << 8 | (random_.one_in(12) ? 0 : 'a' + random_.below(3));
+                }
+                break;
+            default:
+                value = interesting();
+        }
+        std::memcpy(to + i, &value, std::min<std::size_t>(8, size - i));
+    }
+}
+
+void SampleMaker::put_memory_operand(const InsnForm& form, Encoding& e) {
+    const int reg = form.reg >= 0 ? form.reg : pick_register();
+    if (form.reg < 0 && reg >= 8) e.rex |= 4;
+    const auto modrm = [&](unsigned mode, unsigned rm) {
+        e.operand.push_back(
+            static_cast<std::uint8_t>(mode << 6 | (static_cast<unsigned>(reg) & 7) << 3 | rm));
+    };
+    const auto sib = [&](unsigned index, unsigned base) {
+        e.operand.push_back(
+            static_cast<std::uint8_t>(random_.below(4) << 6 | (index & 7) << 3 | (base & 7)));
+    };
+    const auto displacement = [&](unsigned bytes) {
+        for (unsigned i = 0; i < bytes; ++i) e.operand.push_back(random_.byte());
+    };
+    const auto base = static_cast<unsigned>(pick_register());
+    const auto index = static_cast<unsigned>(pick_register());
+    const auto pick = random_.below(16);
+    if (pick == 0) {  // RIP-relative
+        modrm(0, 5);
+        displacement(4);
+    } else if (pick == 1) {  // an absolute address
+        modrm(0, 4);
+        sib(4, 5);
+        displacement(4);
+    } else if (pick <= 3) {  // an index without a base
+        modrm(0, 4);
+        if (index >= 8) e.rex |= 2;
+        sib(index, 5);
+        displacement(4);
+    } else {
+        if (base >= 8) e.rex |= 1;
+        auto mode = static_cast<unsigned>(random_.below(3));
+        if (mode == 0 && (base & 7) == 5) mode = 1;
+        if (pick <= 8 || (base & 7) == 4) {
+            const bool with_index = pick <= 8;
+            if (with_index && index >= 8) e.rex |= 2;
+            modrm(mode, 4);
+            sib(with_index ? index : 4, base);
+        } else {
+            modrm(mode, base & 7);
+        }
+        displacement(mode == 1 ? 1 : mode == 2 ? 4 : 0);
+    }
+    if (random_.one_in(12)) e.segment = random_.one_in(2) ? 0x64 : 0x65;
+    if (random_.one_in(16)) e.segment = 0x3e;  // DS has no base
+    e.address32 = random_.one_in(12);
+}
+
+void SampleMaker::encode(const InsnForm& form, Encoding& e) {
+    if (!form.modrm) {
+        if (random_.one_in(2)) e.rex |= 1;
+    } else if (form.memory) {
+        put_memory_operand(form, e);
+    } else {
+        const int reg = form.reg >= 0 ? form.reg : pick_register();
+        const int rm = form.rm >= 0 ? form.rm : pick_register();
+        if (reg >= 8) e.rex |= 4;
+        if (rm >= 8) e.rex |= 1;
+        e.operand.push_back(static_cast<std::uint8_t>(0xc0 | (reg & 7) << 3 | (rm & 7)));
+    }
+    e.empty_rex = random_.one_in(2);
+}
+
+std::uint64_t SampleMaker::pick_target(Place place, std::size_t size) {
+    if (place == Place::anywhere) {
+        switch (random_.below(32)) {
+            case 0:
+                return pick_target(Place::across_the_end, size);
+            case 1:
+                return pick_target(Place::unmapped, size);
+            case 2:
+                return pick_target(Place::not_canonical, size);
+            case 3:
+            case 4:
+            case 5:
+                return pick_target(Place::across_pages, size);
+            case 6:  // the page that the code is in, away from it
+                return BareGuest::base + page_size + 3072 + random_.below(16) * 16;
+            default:
+                return pick_target(Place::inside, size);
+        }
+    }
+    const std::uint64_t across = size < 2 ? 0 : 1 + random_.below(size - 1);
+    switch (place) {
+        case Place::across_pages:
+            return BareGuest::data + page_size * (1 + random_.below(3)) - across;
+        case Place::across_the_end:
+            return BareGuest::end - across;
+        case Place::unmapped:
+            return BareGuest::end + 64 * random_.below(64) + random_.below(2) * random_.below(64);
+        case Place::not_canonical:
+            return 0x8000'0000'0000ull + random_.below(0x1000);
+        default:
+            break;
+    }
+    const std::uint64_t room = data_bytes - 1024;
+    std::uint64_t offset = 512 + random_.below(room);
+    if (!random_.one_in(4)) offset &= ~63ull;
+    return BareGuest::data + offset;
+}
+
+/// Makes the memory operand point where it is wanted, by its registers or its displacement.
+bool SampleMaker::aim(Sample& sample, Place place) {
+    const Insn& insn = sample.insn;
+    const auto& m = insn.memory;
+    CpuState& state = sample.state;
+    if (m.fs) state.fs_base = (random_.bits() & 0xffff'fff0) + 0x1'0000;
+    if (m.gs) state.gs_base = (random_.bits() & 0xffff'fff0) + 0x1'0000;
+    std::uint64_t target = pick_target(place, std::max<std::size_t>(1, m.size));
+    if (m.fs) target -= state.fs_base;
+    if (m.gs) target -= state.gs_base;
+    if (m.address32 && (m.fs || m.gs)) return false;  // a sum below 4 GiB cannot reach back
+    const auto displacement = static_cast<std::uint64_t>(m.displacement);
+    if (m.base == no_register && m.index == no_register) {
+        if (m.fs || m.gs || place == Place::not_canonical) return false;
+        const std::size_t width = insn.modrm_offset == 0 ? (m.address32 ? 4 : 8) : 4;
+        const std::size_t at = insn.modrm_offset == 0 ? insn.length - width : insn.tail_offset - 4u;
+        const std::uint64_t value = m.rip_relative ? target - (state.rip + insn.length) : target;
+        std::memcpy(sample.bytes.data() + at, &value, width);
+        Insn again;
+        if (!decode(sample.bytes, level_, again) || again.length != insn.length)
+            return false;
+        sample.insn.memory = again.memory;
+        sample.insn.bytes = again.bytes;
+        return true;
+    }
+    const auto reg = [&](int n) -> std::uint64_t& {
+        return state.gpr[static_cast<std::size_t>(n)];
+    };
+    if (m.base == no_register) {
+        reg(m.index) = (target - displacement) / m.scale;
+    } else if (m.base == m.index) {
+        reg(m.base) = (target - displacement) / (1u + m.scale);
+    } else {
+        if (m.index != no_register && random_.one_in(2)) reg(m.index) = random_.below(4096) - 2048;
+        reg(m.base) = target - displacement;
+        if (m.index != no_register) reg(m.base) -= reg(m.index) * m.scale;
+    }
+    if (m.address32) {
+        for (const int n : {m.base, m.index}) {
+            if (n != no_register && n != m.base) continue;
+            if (n != no_register) reg(n) |= random_.bits() << 32;
+        }
+    }
+    return true;
+}
+
+void SampleMaker::fill_fpu(CpuState& state) {
+    reset_fpu(state);
+    std::byte* const image = state.xsave.data();
+    const auto put16 = [&](std::size_t at, std::uint64_t value) {
+        std::memcpy(image + at, &value, 2);
+    };
+    // x87: all exceptions masked as a rule, any precision and rounding, any top of stack.
+    std::uint64_t control = 0x7f | random_.below(4) << 8 | random_.below(4) << 10;
+    if (!random_.one_in(4)) control = 0x37f;
+    if (random_.one_in(16)) control &= ~random_.below(64);
+    put16(0, control);
+    put16(2, random_.below(8) << 11 | (random_.bits() & 0x4700));
+    if (random_.one_in(8)) put16(2, (random_.bits() & 0x7f00) | (random_.bits() & control & 0x3f));
+    image[4] = std::byte{random_.one_in(3) ? random_.byte() : std::uint8_t{0xff}};
+    for (std::size_t i = 0; i < 8; ++i) {
+        std::uint64_t significand = random_.bits() | 1ull << 63;
+        std::uint64_t exponent = 0x3fff + random_.below(80) - 40;
+        switch (random_.below(12)) {
+            case 0:
+                significand = exponent = 0;
+                break;
+            case 1:
+                exponent = 0x7fff;  // infinity or a NaN
+                significand = 1ull << 63 | (random_.one_in(2) ? random_.bits() >> 1 : 0);
+                break;
+            case 2:
+                exponent = 0;  // denormal or pseudo-denormal
+                break;
+            case 3:
+                significand >>= 1 + random_.below(8);  // unnormal: an invalid operand
+                break;
+            case 4:
+                significand = random_.below(4) << 62 | 1ull << 63;
+                break;
+            case 5:
+                exponent = random_.below(0x8000);
+                break;
+            default:
+                break;
+        }
+        const std::uint64_t head = exponent | random_.below(2) << 15;
+        std::memcpy(image + 32 + 16 * i, &significand, 8);
+        put16(40 + 16 * i, head);
+    }
+    std::uint32_t mxcsr = 0x1f80 | static_cast<std::uint32_t>(random_.below(4) << 13);
+    if (random_.one_in(3)) mxcsr |= static_cast<std::uint32_t>(random_.bits() & 0x8040);
+    if (random_.one_in(16)) mxcsr &= ~static_cast<std::uint32_t>(random_.below(64) << 7);
+    if (random_.one_in(2)) mxcsr = 0x1f80;
+    std::memcpy(image + 24, &mxcsr, 4);
+    interesting_bytes(reinterpret_cast<std::uint8_t*>(image) + 160, 256);
+    for (std::size_t i = 0; i < 16; ++i) {
+        if (random_.one_in(2))
+            interesting_bytes(reinterpret_cast<std::uint8_t*>(image) + 160 + 16 * i, 16);
+    }
+    interesting_bytes(reinterpret_cast<std::uint8_t*>(image) + 576, 256);
+}
+
+void SampleMaker::fill_state(Sample& sample) {
+    for (auto& r : sample.state.gpr) r = interesting();
+    sample.state.rflags =
+        rflags::fixed | rflags::interrupt | (random_.bits() & rflags::arithmetic);
+    if (random_.one_in(4)) sample.state.rflags |= rflags::df;
+    fill_fpu(sample.state);
+}
+
+void SampleMaker::fill_memory(Sample& sample) {
+    for (std::size_t i = 0; i < sample.memory.size(); i += 512)
+        interesting_bytes(sample.memory.data() + i, 512);
+}
+
+/// Registers that name memory, or decide about an exception, without being encoded.
+void SampleMaker::prepare_implied_operands(Sample& sample) {
+    const Insn& insn = sample.insn;
+    CpuState& state = sample.state;
+    const auto stack = [&](std::uint64_t margin) {
+        return BareGuest::data + margin + random_.below(data_bytes - 2 * margin);
+    };
+    if (insn.mnemonic == ZYDIS_MNEMONIC_DIV || insn.mnemonic == ZYDIS_MNEMONIC_IDIV) {
+        if (!random_.one_in(4)) {
+            state.reg(Gpr::rdx) = random_.one_in(2) ? 0 : random_.below(100);
+            state.reg(Gpr::rax) >>= insn.operand_size == 1 ? 57 : 1;
+        }
+    }
+    if (insn.form == Form::count_jump) {
+        static constexpr std::uint64_t counts[] = {0, 1, 2, 1ull << 32, ~0ull, (1ull << 32) + 1};
+        state.reg(Gpr::rcx) = counts[random_.below(std::size(counts))];
+    }
+    if (insn.implicit_rcx && random_.one_in(3)) state.reg(Gpr::rcx) &= ~0xffull;
+    if (insn.mnemonic == ZYDIS_MNEMONIC_CMPXCHG8B || insn.mnemonic == ZYDIS_MNEMONIC_CMPXCHG16B) {
+        const Vaddr at = effective_address(insn, state);
+        if (random_.one_in(2) && at.raw >= BareGuest::data && at.raw + 16 <= BareGuest::end) {
+            const std::size_t half = insn.memory.size / 2u;
+            std::memcpy(&state.reg(Gpr::rax), sample.at(at.raw), half);
+            std::memcpy(&state.reg(Gpr::rdx), sample.at(at.raw) + half, half);
+        }
+    }
+    if (uses_stack(insn)) {
+        const bool aligned = random_.one_in(2);
+        if (insn.memory.base != 4) state.reg(Gpr::rsp) = stack(aligned ? 1024 : 512);
+        if (insn.form == Form::leave) state.reg(Gpr::rbp) = stack(512);
+        const std::uint64_t rsp = state.reg(Gpr::rsp);
+        if (rsp >= BareGuest::data && rsp + 8 <= BareGuest::end) {
+            if (insn.form == Form::ret) {
+                const std::uint64_t to = random_.bits() >> 17;
+                std::memcpy(sample.at(rsp), &to, 8);
+            }
+            if (insn.mnemonic == ZYDIS_MNEMONIC_POPF || insn.mnemonic == ZYDIS_MNEMONIC_POPFQ) {
+                const std::uint64_t image =
+                    random_.bits() & (rflags::arithmetic | rflags::df | rflags::interrupt);
+                std::memcpy(sample.at(rsp), &image, 8);
+            }
+        }
+    }
+    if (insn.mnemonic == ZYDIS_MNEMONIC_ENTER) {
+        state.reg(Gpr::rsp) = middle + random_.below(512);
+        state.reg(Gpr::rbp) = middle + random_.below(512);
+    }
+    if (insn.form == Form::call_indirect || insn.form == Form::jump_indirect) {
+        if (!insn.has_memory) {
+            state.gpr[static_cast<std::size_t>(insn.rm.number)] = random_.bits() >> 17;
+            if (insn.rm.number == 4) state.reg(Gpr::rsp) = stack(512);
+        } else {
+            const Vaddr at = effective_address(insn, state);
+            const std::uint64_t to = random_.bits() >> 17;
+            if (at.raw >= BareGuest::data && at.raw + 8 <= BareGuest::end)
+                std::memcpy(sample.at(at.raw), &to, 8);
+        }
+    }
+    if (is_string(insn)) {
+        state.reg(Gpr::rsi) = stack(256);
+        state.reg(Gpr::rdi) = random_.one_in(3) ? state.reg(Gpr::rsi) + random_.below(16) - 8
+                                                : stack(256);
+        state.reg(Gpr::rcx) = random_.below(20);
+    }
+    if (insn.mnemonic == ZYDIS_MNEMONIC_XLAT) {
+        state.reg(Gpr::rbx) = stack(300);
+        if (random_.one_in(3)) state.reg(Gpr::rbx) = page_of(Vaddr{middle}).raw - 128;
+    }
+    if (insn.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || insn.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU ||
+        insn.mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU) {
+        state.reg(Gpr::rdi) = stack(256);
+    }
+}
+
+bool SampleMaker::make(const InsnForm& form, Place place, Sample& sample) {
+    Encoding e;
+    encode(form, e);
+    auto& bytes = sample.bytes;
+    bytes.clear();
+    if (e.segment != 0) bytes.push_back(e.segment);
+    if (e.address32) bytes.push_back(0x67);
+    if (form.vex) {
+        const unsigned pp = form.prefix == 0x66   ? 1
+                            : form.prefix == 0xf3 ? 2
+                            : form.prefix == 0xf2 ? 3
+                                                  : 0;
+        const auto vvvv = form.vvvv ? static_cast<unsigned>(pick_register()) : 0u;
+        const unsigned last = (vvvv ^ 15u) << 3 | (form.vex_256 ? 4u : 0u) | pp;
+        if (form.map == OpcodeMap::map_0f && !form.wide && (e.rex & 3) == 0 && e.empty_rex) {
+            bytes.push_back(0xc5);
+            bytes.push_back(static_cast<std::uint8_t>(((e.rex & 4) == 0 ? 0x80u : 0u) | last));
+        } else {
+            bytes.push_back(0xc4);
+            bytes.push_back(
+                static_cast<std::uint8_t>((e.rex ^ 7u) << 5 | static_cast<unsigned>(form.map)));
+            bytes.push_back(static_cast<std::uint8_t>((form.wide ? 0x80u : 0u) | last));
+        }
+    } else {
+        if (form.lock) bytes.push_back(0xf0);
+        if (form.prefix != 0) bytes.push_back(form.prefix);
+        if (form.wide || e.rex != 0 || e.empty_rex)
+            bytes.push_back(static_cast<std::uint8_t>(0x40u | (form.wide ? 8u : 0u) | e.rex));
+        if (form.map != OpcodeMap::one_byte) bytes.push_back(0x0f);
+        if (form.map == OpcodeMap::map_0f38) bytes.push_back(0x38);
+        if (form.map == OpcodeMap::map_0f3a) bytes.push_back(0x3a);
+    }
+    const std::size_t opcode_at = bytes.size();
+    bytes.push_back(form.opcode);
+    bytes.insert(bytes.end(), e.operand.begin(), e.operand.end());
+    while (bytes.size() < 16) bytes.push_back(random_.byte());
+    // The frame that ENTER allocates must stay inside of the data pages.
+    if (form.sample.mnemonic == ZYDIS_MNEMONIC_ENTER) bytes[opcode_at + 2] = 0;
+    if (!decode(bytes, level_, sample.insn)) return false;
+    if (sample.insn.mnemonic != form.sample.mnemonic) return false;
+    bytes.resize(sample.insn.length);
+    const std::uint64_t at =
+        random_.one_in(16) ? page_size - 1 - random_.below(sample.insn.length)
+                           : 256 + random_.below(2048);
+    sample.state.rip = BareGuest::base + at;
+    fill_state(sample);
+    fill_memory(sample);
+    if (sample.insn.has_memory) {
+        if (!aim(sample, place)) return false;
+    }
+    prepare_implied_operands(sample);
+    std::memcpy(sample.at(sample.state.rip), bytes.data(), bytes.size());
+    return true;
+}
+
+}  // namespace ring3::test
