@@ -426,6 +426,9 @@ void decode_into(const ZydisDecodedInstruction& z, std::span<const ZydisDecodedO
             }
         }
     }
+    // SYSCALL saves the flags before it changes them, and others may: what C++ does reads them all.
+    if (insn.form == Form::emulated)
+        insn.flags_read = static_cast<std::uint32_t>(rflags::arithmetic);
 }
 
 /// Where the opcode starts: behind legacy prefixes and REX (or at the VEX prefix).

@@ -35,6 +35,47 @@ bool mxcsr_is_valid(const std::byte* legacy) {
     return (mxcsr & ~mxcsr_mask) == 0;
 }
 
+/// The protected-mode environments of FNSTENV (SDM vol. 1, figures 8-9 and 8-11), and what FNSAVE
+/// puts behind them.
+struct Environment32 {
+    static constexpr std::size_t size = 28, pointers_at = 12, registers = 80;
+};
+struct Environment16 {
+    static constexpr std::size_t size = 14, pointers_at = 6;
+};
+
+struct alignas(16) HostImages {
+    LegacyImage legacy;
+    std::array<std::byte, Environment32::size + Environment32::registers> environment;
+};
+
+/// Runs one x87 state instruction of the host's on the guest's state, and gives the host its own
+/// back.
+template <class Body>
+void on_host_fpu(EmulationContext& c, HostImages& images, Body body) {
+    std::memcpy(images.legacy.data(), c.state.xsave.data(), legacy_size);
+    const std::uint32_t host_mxcsr = _mm_getcsr();
+    body();
+    asm volatile("fninit" ::: "memory");
+    _mm_setcsr(host_mxcsr);
+    std::memcpy(c.state.xsave.data(), images.legacy.data(), xmm_at);
+    forget_last_instruction(c.state.xsave.data());
+}
+
+#define RING3_ON_GUEST_X87(insn)                                                                  \
+    asm volatile("fxrstor64 %0\n\t" insn " %1\n\tfxsave64 %0"                                     \
+                 : "+m"(images.legacy), "+m"(images.environment)                                  \
+                 :                                                                                \
+                 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", \
+                   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory")
+
+/// A loaded image as the CPU would save it again: reserved bits of FCW, and ES and B of FSW, follow
+/// from the others.
+void normalise_x87(EmulationContext& c) {
+    HostImages images{};
+    on_host_fpu(c, images, [&] { RING3_ON_GUEST_X87("# saved as it was loaded:"); });
+}
+
 Emulated fxsave(const Insn& insn, EmulationContext& c) {
     const Vaddr at = effective_address(insn, c.state);
     if ((at.raw & 15) != 0) return general_protection();
@@ -57,6 +98,7 @@ Emulated fxrstor(const Insn& insn, EmulationContext& c) {
     forget_last_instruction(image.data());
     put_mxcsr_mask(image.data());
     std::memcpy(c.state.xsave.data(), image.data(), xmm_end);
+    normalise_x87(c);
     return retire(insn, c);
 }
 
@@ -128,43 +170,9 @@ Emulated xrstor(const Insn& insn, EmulationContext& c) {
     restore(sse_component, xmm_at, xmm_end);
     restore(avx_component, avx_at, avx_at + avx_size);
     if (mxcsr_loaded) std::memcpy(to + mxcsr_at, image.data() + mxcsr_at, 4);
-    forget_last_instruction(to);
+    normalise_x87(c);
     return retire(insn, c);
 }
-
-/// The protected-mode environments of FNSTENV (SDM vol. 1, figures 8-9 and 8-11), and what FNSAVE
-/// puts behind them.
-struct Environment32 {
-    static constexpr std::size_t size = 28, pointers_at = 12, registers = 80;
-};
-struct Environment16 {
-    static constexpr std::size_t size = 14, pointers_at = 6;
-};
-
-struct alignas(16) HostImages {
-    LegacyImage legacy;
-    std::array<std::byte, Environment32::size + Environment32::registers> environment;
-};
-
-/// Runs one x87 state instruction of the host's on the guest's state, and gives the host its own
-/// back.
-template <class Body>
-void on_host_fpu(EmulationContext& c, HostImages& images, Body body) {
-    std::memcpy(images.legacy.data(), c.state.xsave.data(), legacy_size);
-    const std::uint32_t host_mxcsr = _mm_getcsr();
-    body();
-    asm volatile("fninit" ::: "memory");
-    _mm_setcsr(host_mxcsr);
-    std::memcpy(c.state.xsave.data(), images.legacy.data(), xmm_at);
-    forget_last_instruction(c.state.xsave.data());
-}
-
-#define RING3_ON_GUEST_X87(insn)                                                                  \
-    asm volatile("fxrstor64 %0\n\t" insn " %1\n\tfxsave64 %0"                                     \
-                 : "+m"(images.legacy), "+m"(images.environment)                                  \
-                 :                                                                                \
-                 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", \
-                   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory")
 
 std::size_t environment_size(const Insn& insn, bool with_registers) {
     const std::size_t size = insn.operand_size == 2 ? Environment16::size : Environment32::size;

@@ -30,7 +30,7 @@ bool TranslatorCore::translate(Vaddr address, Access access, WalkResult& found) 
     failure.reason = Exit::Reason::exception;
     failure.has_error_code = true;
     if (!is_canonical(address)) {
-        failure.vector = 13;
+        failure.vector = stack_segment ? 12 : 13;
         return false;
     }
     found = addresses_.data(address, access);
@@ -73,6 +73,9 @@ bool TranslatorCore::write(Vaddr to, std::span<const std::byte> from) {
         }
         from = from.subspan(n);
         to = to + n;
+        // An entry just stored may have been the one that mapped the second page.
+        const bool table_changed = i == 0 && found.kind == WalkResult::Kind::table_write;
+        if (crosses && table_changed && !translate(to, Access::write, parts[1])) return false;
     }
     return true;
 }

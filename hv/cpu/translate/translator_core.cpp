@@ -77,6 +77,7 @@ void TranslatorCore::store(CpuState& state) const {
     state.gpr = c.gpr;
     state.rflags = (state.rflags & ~(rflags::arithmetic | rflags::df)) |
                    (c.flags & rflags::arithmetic) | (c.direction != 0 ? rflags::df : 0);
+    make_fpu_image_canonical(state);
 }
 
 Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_t budget) {
@@ -216,64 +217,6 @@ std::optional<Exit> TranslatorCore::emulate_at(CpuState& state, Environment& env
     state.retired += done.retired;
     addresses_.use(state);
     return done.exit;
-}
-
-/// Runs the instruction at RIP on copies of its memory operands, and writes them back with all
-/// checks: for operands that cross pages, page tables, frames with translated code, and for faults.
-std::optional<Exit> TranslatorCore::bounce_at(CpuState& state) {
-    Exit stop;
-    const auto insn = insn_at({state.rip}, state.kernel_mode, stop);
-    if (!insn) return stop;
-    std::array<Operand, 2> operands;
-    const std::size_t count = operands_of(*insn, state, operands);
-    for (std::size_t i = 0; i < count; ++i) {
-        Operand& operand = operands[i];
-        const Vaddr last = operand.address + (operand.size - 1);
-        if (!is_canonical(operand.address) || !is_canonical(last)) {
-            return exception(operand.stack ? 12 : 13, 0);
-        }
-        HV_CHECK(operand.size <= 512, "larger operands are emulated");
-        // All rights first: an instruction that faults has no effect.
-        for (const Vaddr part : {operand.address, page_of(last)}) {
-            if (part != operand.address && page_of(last) == page_of(operand.address)) continue;
-            WalkResult found;
-            if (!translate(part, operand.write ? Access::write : Access::read, found))
-                return failure;
-        }
-        // At the same place in a cache line, so that alignment is checked as for the guest's own.
-        std::byte* const copy = bounce_buffers_.data() + 1024 * i + (operand.address.raw & 63);
-        context_->bounce[i] = reinterpret_cast<std::uint64_t>(copy);
-        if (!read(operand.address, {copy, operand.size})) return failure;
-    }
-    Block* block = block_at({state.rip}, state.kernel_mode, Variant::bounced, stop);
-    if (block == nullptr) return stop;
-    const CpuState before = state;
-    load(state);
-    context_->budget = 1;
-    enter(block->direct_entry);
-    if (static_cast<Leave>(context_->leave) == Leave::trap) {
-        const InsnSite& site = block->sites.front();
-        for (std::size_t i = 0; i < 2; ++i) {
-            if (site.borrowed[i] == no_register) continue;
-            context_->gpr[static_cast<std::size_t>(site.borrowed[i])] = context_->borrowed[i];
-        }
-        store(state);
-        return trapped(state);
-    }
-    if (static_cast<Leave>(context_->leave) == Leave::no_fpu) return exception(7);
-    HV_CHECK(static_cast<Leave>(context_->leave) == Leave::bounced, "a bounced block ends in C++");
-    store(state);
-    for (std::size_t i = 0; i < count; ++i) {
-        if (!operands[i].write) continue;
-        const auto* copy = reinterpret_cast<const std::byte*>(context_->bounce[i]);
-        if (!write(operands[i].address, {copy, operands[i].size})) {
-            state = before;
-            return failure;
-        }
-    }
-    state.rip = context_->target;
-    state.retired += 1;
-    return {};
 }
 
 void TranslatorCore::normalise_flags(CpuState& state) {
