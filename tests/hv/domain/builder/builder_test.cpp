@@ -213,7 +213,7 @@ TEST_F(BuilderTest, maps_initrd_and_p2m_for_a_kernel_without_those_notes) {
     elf.entry = test::synthetic_base + 0x100000;
     build();
     EXPECT_EQ(built.entry.raw, elf.entry);
-    EXPECT_EQ(field32(0x30), 0x10u);
+    EXPECT_EQ(field32(0x30), 0u);
     const Vaddr module{field(0x70)};
     EXPECT_EQ(guest<std::uint8_t>(module + 4999), 0x5a);
     const Vaddr list{field(0x68)};
