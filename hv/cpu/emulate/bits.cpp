@@ -23,7 +23,15 @@ std::optional<Emulated> bit_string(const Insn& insn, EmulationContext& c) {
     const unsigned bit = static_cast<unsigned>(offset) & (bits - 1);
     std::uint64_t value = 0;
     const auto bytes = std::as_writable_bytes(std::span{&value, 1}).first(size);
-    if (!c.memory.read(at, bytes)) return memory_fault(c);
+    if (!c.memory.read(at, bytes)) {
+        Emulated fault = memory_fault(c);
+        // Read in order to be written: the error code says so.
+        constexpr std::uint8_t page_fault = 14;
+        if (insn.mnemonic != ZYDIS_MNEMONIC_BT && fault.exit->vector == page_fault) {
+            fault.exit->error_code |= fault_bits::write;
+        }
+        return fault;
+    }
     const bool was_set = (value >> bit & 1) != 0;
     const std::uint64_t mask = std::uint64_t{1} << bit;
     switch (insn.mnemonic) {

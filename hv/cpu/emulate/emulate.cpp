@@ -77,10 +77,24 @@ void write_register(CpuState& state, int number, unsigned size, std::uint64_t va
     }
 }
 
+namespace {
+
+/// RSP and RBP as a base, and what pushes and pops without a memory operand.
+bool is_in_stack_segment(const Insn& insn) {
+    if (!insn.has_memory) return true;
+    const auto& m = insn.memory;
+    const bool stack_base =
+        m.base == static_cast<int>(Gpr::rsp) || m.base == static_cast<int>(Gpr::rbp);
+    return stack_base && !m.fs && !m.gs;
+}
+
+}  // namespace
+
 Emulated emulate(const Insn& insn, EmulationContext& c) {
     using Handler = std::optional<Emulated> (*)(const Insn&, EmulationContext&);
     if (insn.form == Form::undefined) return fault_exception(6);
     if (insn.form == Form::emulated) {
+        c.memory.stack_segment = is_in_stack_segment(insn);
         for (const Handler handler : {emulate_string, emulate_stack, emulate_segment,
                                       emulate_fpu_state, emulate_sensitive, emulate_bits}) {
             if (auto done = handler(insn, c)) return *done;

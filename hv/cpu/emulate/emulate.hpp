@@ -31,6 +31,8 @@ public:
     virtual std::byte* direct(Vaddr address, Access access) = 0;
 
     Exit failure;
+    /// Set for each instruction: a non-canonical address is #SS instead of #GP.
+    bool stack_segment = false;
 
     template <class T>
     bool load(Vaddr from, T& into) {

@@ -12,6 +12,7 @@
 #include "hv/cpu/translate/block_table.hpp"
 #include "hv/cpu/translate/code_cache.hpp"
 #include "hv/cpu/translate/context.hpp"
+#include "hv/cpu/translate/operands.hpp"
 #include "hv/cpu/translate/stubs.hpp"
 #include "hv/cpu/translate/translate.hpp"
 #include "hv/memory/derived_state.hpp"
@@ -51,6 +52,9 @@ private:
     void enter(std::uint64_t entry);
     std::optional<Exit> emulate_at(CpuState& state, Environment& environment);
     std::optional<Exit> bounce_at(CpuState& state);
+    std::optional<Exit> copy_operands(std::span<const Operand> operands);
+    bool run_bounced(const Block& block, CpuState& state);
+    bool refuses_alignment(const Block& block, const CpuState& state, const Operand& operand);
     Exit trapped(CpuState& state);
     void normalise_flags(CpuState& state);
     bool wants_single_steps(const CpuState& state) const;
