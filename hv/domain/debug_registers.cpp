@@ -42,6 +42,7 @@ bool may_control(const CpuState& state, std::uint64_t value) {
 int set_debug_register(CpuState& state, std::uint64_t n, std::uint64_t value) {
     const std::optional<std::uint64_t> index = resolved(state, n);
     if (!index) return -XEN_ENODEV;
+    if (*index >= 6 && value >> 32 != 0) return -XEN_EINVAL;
     if (*index < 4) {
         if (!is_canonical(Vaddr{value}) || is_in_xen_hole(Vaddr{value})) return -XEN_EPERM;
     } else if (*index == 6) {

@@ -9,7 +9,7 @@ namespace ring3 {
 
 struct CpuState;
 
-/// -EPERM, -ENODEV or 0.
+/// -EINVAL, -EPERM, -ENODEV or 0.
 int set_debug_register(CpuState& state, std::uint64_t n, std::uint64_t value);
 /// Nothing: there is no such register.
 std::optional<std::uint64_t> debug_register(const CpuState& state, std::uint64_t n);

@@ -89,7 +89,7 @@ void Domain::release_memory() {
 }
 
 std::optional<Mfn> Domain::populate(Pfn pfn) {
-    if (memory_ >= parameters_.max_memory) return std::nullopt;
+    if (memory() >= parameters_.max_memory) return std::nullopt;
     const std::optional<Mfn> mfn = frames().allocate(id());
     if (!mfn) return std::nullopt;
     frames().set_m2p(*mfn, pfn);
@@ -104,8 +104,17 @@ int Domain::give_up(Mfn mfn) {
         if (frame == mfn) return -XEN_EINVAL;
     }
     const int result = tables_.give_up(id(), mfn);
-    if (result == 0) memory_ = memory_ - 1;
+    if (result == 0) given_up_.push_back(mfn);
     return result;
+}
+
+Frames Domain::memory() {
+    const auto is_gone = [this](Mfn mfn) {
+        const Frame& frame = frames().at(mfn);
+        return !frame.allocated || frame.owner != id() || !frame.given_up;
+    };
+    memory_ = memory_ - std::erase_if(given_up_, is_gone);
+    return memory_;
 }
 
 std::optional<Mfn> Domain::allocate_shared_frame() {

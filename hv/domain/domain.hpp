@@ -100,7 +100,8 @@ public:
     int give_up(Mfn mfn);
     /// A frame of the hypervisor's own that this guest may map: not counted as its memory.
     std::optional<Mfn> allocate_shared_frame();
-    Frames memory() const { return memory_; }
+    /// What it owns: a frame given up counts until nothing refers to it.
+    Frames memory();
     Frames max_memory() const { return parameters_.max_memory; }
     /// Owned by the domain, no part of its memory, and held as writable: it never becomes a table.
     Mfn shared_info() const { return shared_info_; }
@@ -138,6 +139,8 @@ private:
     std::vector<std::unique_ptr<Vcpu>> vcpus_;
 
     Frames memory_{};
+    /// Given up by the guest, but perhaps still referred to.
+    std::vector<Mfn> given_up_;
 
     std::uint32_t pauses_ = 0;
     std::optional<std::uint32_t> shutdown_reason_;

@@ -33,7 +33,7 @@ std::uint64_t bit(EventPort port) { return std::uint64_t{1} << (port.raw % bits_
 
 }  // namespace
 
-EventChannels::EventChannels(Domain& domain) : domain_(domain), channels_(max_port + 1) {}
+EventChannels::EventChannels(Domain& domain) : domain_(domain), channels_(ports_per_group) {}
 
 const EventChannel* EventChannels::find(EventPort port) const {
     return port.raw < channels_.size() ? &channels_[port.raw] : nullptr;
@@ -46,10 +46,11 @@ EventChannel* EventChannels::in_use(EventPort port) {
 }
 
 int EventChannels::free_port() {
-    for (std::uint32_t port = 1; port <= max_port; ++port) {
-        if (channels_[port].state == EventChannel::State::closed) return static_cast<int>(port);
-    }
-    return -XEN_ENOSPC;
+    std::uint32_t port = 1;
+    while (port < channels_.size() && channels_[port].state != EventChannel::State::closed) ++port;
+    if (port > max_port) return -XEN_ENOSPC;
+    if (port == channels_.size()) channels_.resize(channels_.size() + ports_per_group);
+    return static_cast<int>(port);
 }
 
 int EventChannels::alloc_unbound(DomainId remote) {
@@ -188,7 +189,7 @@ int EventChannels::unmask(EventPort port) {
 }
 
 void EventChannels::reset() {
-    for (std::uint32_t port = 1; port <= max_port; ++port) close(EventPort{port});
+    for (std::uint32_t port = 1; port < channels_.size(); ++port) close(EventPort{port});
 }
 
 bool EventChannels::bind_back_end(EventPort port) {

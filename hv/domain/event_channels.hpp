@@ -33,6 +33,9 @@ public:
     /// As many as the toolstack grants by default (xl.cfg: event_channels = 1023).
     static constexpr std::uint32_t max_port = 1023;
 
+    /// Ports exist in groups of so many: the first, and each from which one was given.
+    static constexpr std::uint32_t ports_per_group = 64;
+
     explicit EventChannels(Domain& domain);
 
     int alloc_unbound(DomainId remote);
@@ -45,7 +48,7 @@ public:
     int send(EventPort port);
     int unmask(EventPort port);
     void reset();
-    /// Null when no such port can exist; a closed one is found.
+    /// Null when the port does not exist (yet); a closed one is found.
     const EventChannel* find(EventPort port) const;
 
     /// A native back end of Domain-0 binds to a port that was allocated unbound for Domain-0.
@@ -70,6 +73,7 @@ private:
     void wake_pollers(EventPort port);
 
     Domain& domain_;
+    /// As many as ports exist.
     std::vector<EventChannel> channels_;
 };
 

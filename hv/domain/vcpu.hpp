@@ -105,9 +105,10 @@ public:
     const VcpuInfo& info() const { return info_; }
     /// VCPUOP_register_vcpu_info. 0 or a negative errno.
     int register_info(Mfn mfn, std::uint32_t offset, bool is_caller);
-    /// The addresses are those of `caller`, which may be another vCPU.
-    int register_run_state_area(Vcpu& caller, Vaddr area, Time now);
-    int register_time_area(Vcpu& caller, Vaddr area);
+    /// The addresses are those of `caller`, which may be another vCPU; zero: no area. What is not
+    /// mapped there is not written.
+    void register_run_state_area(Vcpu& caller, Vaddr area, Time now);
+    void register_time_area(Vcpu& caller, Vaddr area);
 
     bool is_blocked() const { return blocked_; }
     /// Sleeps until an event comes (SCHEDOP_block), or until one of these ports is pending

@@ -6,7 +6,6 @@
 // for ever: the parameters are written when vcpu_info gets its place and never again, and a guest
 // reads the exact time at any instruction without an exit. The machine runs one vCPU at a time and
 // its time never goes back, hence TSC_STABLE: no vCPU ever reads less than another did before.
-#include "hv/abi/errors.hpp"
 #include "hv/domain/domain.hpp"
 #include "hv/domain/vcpu.hpp"
 
@@ -41,10 +40,10 @@ void Vcpu::set_run_state(RunState state, Time now) {
     write_run_state_area();
 }
 
-int Vcpu::register_run_state_area(Vcpu& caller, Vaddr area, Time now) {
-    if (write_guest(caller.kernel_space(), area, run_state_info(now))) return -XEN_EFAULT;
+void Vcpu::register_run_state_area(Vcpu& caller, Vaddr area, Time now) {
     run_state_area_ = area;
-    return 0;
+    if (area.raw == 0) return;
+    static_cast<void>(write_guest(caller.kernel_space(), area, run_state_info(now)));
 }
 
 /// The area is named by a virtual address: each update walks the guest kernel's tables of that

@@ -66,9 +66,6 @@ private:
         built_.root = mfn(layout.page_tables.root());
         built_.store_port = params_.store_port;
         built_.console_port = params_.console_port;
-        if ((kernel_.notes.supported_features >> XENFEAT_pae_pgdir_above_4gb & 1) != 0) {
-            built_.assists = std::uint64_t{1} << VMASST_TYPE_pae_extended_cr3;
-        }
         built_.entry = kernel_.entry;
         built_.start_info_address = layout.address(layout.start_info.first);
         built_.stack_top = layout.address(layout.stack.end());
@@ -126,7 +123,6 @@ private:
         info.nr_pt_frames = layout.tables.count.raw;
         info.mfn_list = layout.p2m_address.raw;
         if (layout.p2m_has_own_mapping) {
-            info.flags |= SIF_VIRT_P2M_4TOOLS;
             info.first_p2m_pfn = layout.p2m.first.raw;
             info.nr_p2m_frames = layout.p2m.count.raw + layout.p2m_tables.count.raw;
         }

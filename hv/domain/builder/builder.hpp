@@ -45,9 +45,6 @@ struct BuiltDomain {
     Mfn start_info{}, store{}, console{};
     std::uint32_t store_port = 0, console_port = 0;
 
-    /// VMASST_TYPE_* that the kernel's notes turn on before its first instruction, one bit each.
-    std::uint64_t assists = 0;
-
     Vaddr entry{};
     Vaddr start_info_address{};
     /// One past the boot stack: the initial stack pointer, and kernel_sp.

@@ -53,7 +53,7 @@ constexpr auto table = [] {
     by_number[__HYPERVISOR_domctl] = domctl;
     by_number[__HYPERVISOR_kexec_op] = not_permitted;
     by_number[__HYPERVISOR_xenpmu_op] = xenpmu_op;
-    by_number[__HYPERVISOR_dm_op] = not_permitted;
+    by_number[__HYPERVISOR_dm_op] = dm_op;
     by_number[__HYPERVISOR_hypfs_op] = not_permitted;
     by_number[__HYPERVISOR_arch_0] = not_permitted;  // machine checks
     by_number[__HYPERVISOR_arch_1] = not_permitted;  // shadow paging
@@ -70,8 +70,7 @@ Hypercall find_hypercall(std::uint64_t number) {
 
 void do_hypercall(Vcpu& vcpu) {
     CpuState& cpu = vcpu.cpu;
-    // Xen looks at EAX alone.
-    const auto number = static_cast<std::uint32_t>(cpu.reg(Gpr::rax));
+    const std::uint64_t number = cpu.reg(Gpr::rax);
     const Hypercall handler = find_hypercall(number);
     if (handler == nullptr) {
         cpu.reg(Gpr::rax) = static_cast<std::uint64_t>(std::int64_t{-XEN_ENOSYS});

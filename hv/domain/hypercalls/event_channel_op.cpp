@@ -124,7 +124,10 @@ int act_on(Vcpu& caller, std::uint32_t operation, std::uint64_t address) {
                 events.reset();
                 return 0;
             });
-        default:  // among them init_control, expand_array and set_priority of the FIFO form
+        case EVTCHNOP_expand_array:  // as when init_control was not called, which is not offered
+            return with_constant<evtchn_expand_array_t>(caller, address,
+                                                        [](auto&) { return -XEN_EOPNOTSUPP; });
+        default:  // among them init_control and set_priority of the FIFO form
             return -XEN_ENOSYS;
     }
 }

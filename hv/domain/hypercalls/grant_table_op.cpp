@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Grant tables: a guest sets up its own, version 1. It cannot use those of others yet: each such
-// operation is answered by its own status.
+// Grant tables: a guest sets up its own, version 1, and copies by the grants of others. It cannot
+// map them yet: each such operation is answered by its own status.
 #include "hv/abi/errors.hpp"
 #include "hv/abi/grant_table.hpp"
 #include "hv/domain/domain.hpp"
+#include "hv/domain/hypercalls/grant_copy.hpp"
 #include "hv/domain/hypercalls/guest_copy.hpp"
 #include "hv/domain/hypercalls/handlers.hpp"
 
@@ -81,14 +82,7 @@ std::int16_t status_of(const gnttab_transfer_t& request, Vcpu& caller) {
     return named == GNTST_bad_domain ? GNTST_bad_domain : GNTST_general_error;
 }
 std::int16_t status_of(const gnttab_copy_t& request, Vcpu& caller) {
-    if (request.source.offset + request.len > page_size ||
-        request.dest.offset + request.len > page_size) {
-        return GNTST_bad_copy_arg;
-    }
-    for (const domid_t id : {request.source.domid, request.dest.domid}) {
-        if (check_domain(caller, id) == GNTST_bad_domain) return GNTST_bad_domain;
-    }
-    return GNTST_permission_denied;
+    return copy_grant(caller, request);
 }
 std::int16_t status_of(const gnttab_swap_grant_ref_t& request, Vcpu& caller) {
     const GrantTable& grants = caller.domain().grants();

@@ -19,6 +19,11 @@ bool copy_to_guest(const Vcpu& vcpu, std::uint64_t address, const T& from) {
     return !write_guest(vcpu.kernel_space(), Vaddr{address}, from).has_value();
 }
 
+/// Whether an address is worth keeping for later: what is mapped there then is another question.
+inline bool may_be_guests(std::uint64_t address) {
+    return is_canonical(Vaddr{address}) && !is_in_xen_hole(Vaddr{address});
+}
+
 /// An absolute time as guests give it, in nanoseconds of system time. What is later than any time
 /// that the machine can count to is never.
 inline Time time_of_guest(std::uint64_t ns) {

@@ -58,6 +58,7 @@ RING3_HYPERCALL(platform_op);
 RING3_HYPERCALL(domctl);
 RING3_HYPERCALL(sysctl);
 RING3_HYPERCALL(hvm_op);
+RING3_HYPERCALL(dm_op);
 RING3_HYPERCALL(xenpmu_op);
 RING3_HYPERCALL(not_permitted);
 

@@ -161,8 +161,7 @@ int machphys_mfn_list(Vcpu& caller, std::uint64_t address) {
 int only_translated(Vcpu& caller, std::uint64_t address) {
     domid_t id;
     if (!copy_from_guest(caller, address, id)) return -XEN_EFAULT;
-    const int refused = check_domain(caller, id);
-    return refused != 0 ? refused : -XEN_EACCES;
+    return check_domain(caller, id) == -XEN_ESRCH ? -XEN_ESRCH : -XEN_EACCES;
 }
 
 int vnuma_info(Vcpu& caller, std::uint64_t address) {

@@ -34,17 +34,21 @@ int check_foreign_domain(Vcpu& caller, std::uint64_t argument) {
 }
 
 int update_one(Domain& domain, const mmu_update_t& request) {
-    const Maddr target{request.ptr & ~std::uint64_t{3}};
+    // Commands have three bits, of which two are used.
+    constexpr std::uint64_t command_mask = 7;
+    const Maddr target{request.ptr & ~command_mask};
     PageTables& tables = domain.tables();
-    switch (request.ptr & 3) {
+    switch (request.ptr & command_mask) {
         case MMU_NORMAL_PT_UPDATE:
         case MMU_PT_UPDATE_NO_TRANSLATE:
             return tables.update(domain.id(), target, request.val, EntryUpdate::normal);
         case MMU_PT_UPDATE_PRESERVE_AD:
             return tables.update(domain.id(), target, request.val,
                                  EntryUpdate::preserve_accessed_dirty);
-        default:
+        case MMU_MACHPHYS_UPDATE:
             return tables.set_machphys(domain.id(), target, Pfn{request.val});
+        default:
+            return -XEN_ENOSYS;
     }
 }
 
@@ -114,23 +118,16 @@ HypercallResult for_each_request(Vcpu& caller, const HypercallArguments& argumen
             return -XEN_EFAULT;
         }
     }
-    if (const int refused = check_foreign_domain(caller, arguments[3])) return refused;
-
-    int result = 0;
+    int result = check_foreign_domain(caller, arguments[3]);
     std::uint32_t i = 0;
-    for (; i < count && i < items_per_call; ++i) {
+    for (; result == 0 && i < count && i < items_per_call; ++i) {
         Request request;
-        if (!copy_from_guest(caller, arguments[0] + i * sizeof request, request)) {
-            result = -XEN_EFAULT;
-            break;
-        }
-        result = one(request);
+        const bool copied = copy_from_guest(caller, arguments[0] + i * sizeof request, request);
+        result = copied ? one(request) : -XEN_EFAULT;
         if (result != 0) break;
     }
-    const std::uint32_t done = done_before + i;
-    if (done_address != 0 && !copy_to_guest(caller, done_address, done)) {
-        return result != 0 ? result : -XEN_EFAULT;
-    }
+    // Told on a best-effort basis: a bad address here is no error.
+    if (done_address != 0) static_cast<void>(copy_to_guest(caller, done_address, done_before + i));
     if (result == 0 && i < count) {
         HypercallArguments rest = arguments;
         rest[0] += i * sizeof(Request);

@@ -42,6 +42,19 @@ HypercallResult hvm_op(Vcpu&, const HypercallArguments& arguments) {
     return is_parameter ? -XEN_EINVAL : -XEN_ENOSYS;
 }
 
+/// Device models serve HVM guests: it is looked for buffers, then for a domain that is not the
+/// caller's own, which would have to be one.
+HypercallResult dm_op(Vcpu& caller, const HypercallArguments& arguments) {
+    constexpr std::uint32_t most_buffers = 3;
+    const DomainId id{static_cast<std::uint16_t>(arguments[0])};
+    const auto buffers = static_cast<std::uint32_t>(arguments[1]);
+    if (buffers == 0) return -XEN_ENODATA;
+    if (buffers > most_buffers) return -XEN_E2BIG;
+    if (id == abi::domid_self || id == caller.domain().id()) return -XEN_EPERM;
+    const bool exists = id == domain0 || caller.domain().hypervisor().find_domain(id) != nullptr;
+    return exists ? -XEN_EINVAL : -XEN_ESRCH;
+}
+
 /// No virtual performance counters, as Xen answers without `vpmu=1` on its command line.
 HypercallResult xenpmu_op(Vcpu&, const HypercallArguments&) { return -XEN_EOPNOTSUPP; }
 

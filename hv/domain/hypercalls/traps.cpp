@@ -20,6 +20,7 @@ HypercallResult set_trap_table(Vcpu& caller, const HypercallArguments& arguments
         trap_info_t trap;
         if (!copy_from_guest(caller, arguments[0] + i * sizeof trap, trap)) return -XEN_EFAULT;
         if (trap.address == 0) return 0;
+        if (!is_canonical(Vaddr{trap.address})) return -XEN_EINVAL;
         caller.traps[trap.vector] = {.address = trap.address,
                                      .cs = static_cast<std::uint16_t>(trap.cs | 3),
                                      .privilege = static_cast<std::uint8_t>(TI_GET_DPL(&trap)),

@@ -16,10 +16,10 @@ namespace ring3::hypercalls {
 namespace {
 
 constexpr std::uint32_t features =
-    1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_mmu_pt_update_preserve_ad |
-    1u << XENFEAT_highmem_assist | 1u << XENFEAT_gnttab_map_avail_bits |
-    1u << XENFEAT_memory_op_vnode_supported | 1u << XENFEAT_direct_mapped;
-static_assert(features == 0x0002'20f0, "what Xen 4.17 was seen to answer");
+    1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_highmem_assist |
+    1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_memory_op_vnode_supported |
+    1u << XENFEAT_direct_mapped;
+static_assert(features == 0x0002'20e0, "what Xen 4.17 was seen to answer at least");
 
 template <std::size_t size>
 void set(char (&field)[size], std::string_view text) {
@@ -47,6 +47,10 @@ int get_features(Vcpu& caller, std::uint64_t address) {
     if (!copy_from_guest(caller, address, info)) return -XEN_EFAULT;
     if (info.submap_idx >= XENFEAT_NR_SUBMAPS) return -XEN_EINVAL;
     info.submap = features;
+    // 64-bit guests have no use for it; the bit follows what they asked for, as in Xen.
+    if (caller.domain().has_assist(VMASST_TYPE_pae_extended_cr3)) {
+        info.submap |= 1u << XENFEAT_pae_pgdir_above_4gb;
+    }
     return copy_to_guest(caller, address, info) ? 0 : -XEN_EFAULT;
 }
 

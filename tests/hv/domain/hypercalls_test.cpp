@@ -42,8 +42,8 @@ TEST(Hypercalls, that_do_not_exist_are_enosys) {
         EXPECT_EQ(small.hypercall(number), -XEN_ENOSYS) << number;
     }
     EXPECT_EQ(small.hypercall(~std::uint64_t{0}), -XEN_ENOSYS);
-    EXPECT_EQ(small.hypercall(std::uint64_t{1} << 32 | __HYPERVISOR_xen_version), abi::xen_version)
-        << "the upper half of RAX does not count";
+    EXPECT_EQ(small.hypercall(std::uint64_t{1} << 32 | __HYPERVISOR_xen_version), -XEN_ENOSYS)
+        << "all of RAX counts";
 }
 
 TEST(Hypercalls, keep_the_argument_registers) {
@@ -67,7 +67,10 @@ TEST(Hypercalls, for_privileged_domains_are_refused) {
               {"sysctl", __HYPERVISOR_sysctl, {data}, -XEN_EPERM},
               {"kexec", __HYPERVISOR_kexec_op, {0, data}, -XEN_EPERM},
               {"hypfs", __HYPERVISOR_hypfs_op, {}, -XEN_EPERM},
-              {"dm_op", __HYPERVISOR_dm_op, {self, 0, 0}, -XEN_EPERM},
+              {"dm_op without buffers", __HYPERVISOR_dm_op, {self, 0, 0}, -XEN_ENODATA},
+              {"dm_op on itself", __HYPERVISOR_dm_op, {self, 1, data}, -XEN_EPERM},
+              {"dm_op on nobody", __HYPERVISOR_dm_op, {9, 1, data}, -XEN_ESRCH},
+              {"dm_op with many buffers", __HYPERVISOR_dm_op, {9, 4, data}, -XEN_E2BIG},
               {"machine checks", __HYPERVISOR_arch_0, {data}, -XEN_EPERM},
               {"hvm_op get_param", __HYPERVISOR_hvm_op, {1, data}, -XEN_EINVAL},
               {"hvm_op else", __HYPERVISOR_hvm_op, {9, data}, -XEN_ENOSYS},
@@ -98,6 +101,9 @@ TEST(Hypercalls, xen_version) {
                      {"build_id", nr, {XENVER_build_id, 0}, -XEN_EPERM},
                      {"unknown", nr, {11, 0}, -XEN_ENOSYS},
                  });
+    EXPECT_EQ(small.hypercall_with(nr, XENVER_get_features, xen_feature_info{0, 0}), 0);
+    EXPECT_EQ(small.argument<xen_feature_info>().submap, 0x0002'20e0u);
+    small.domain.assists = 1u << VMASST_TYPE_pae_extended_cr3;
     EXPECT_EQ(small.hypercall_with(nr, XENVER_get_features, xen_feature_info{0, 0}), 0);
     EXPECT_EQ(small.argument<xen_feature_info>().submap, 0x0002'20f0u);
     EXPECT_EQ(small.hypercall_with(nr, XENVER_get_features, xen_feature_info{1, 0}), -XEN_EINVAL);
@@ -427,7 +433,7 @@ TEST(Hypercalls, event_channels_by_memory) {
     EXPECT_EQ(small.hypercall_with(nr, EVTCHNOP_reset, evtchn_reset{DOMID_SELF}), 0);
     std::vector<Row> rows{
         {"init_control", nr, {EVTCHNOP_init_control, data}, -XEN_ENOSYS},
-        {"expand_array", nr, {EVTCHNOP_expand_array, data}, -XEN_ENOSYS},
+        {"expand_array", nr, {EVTCHNOP_expand_array, data}, -XEN_EOPNOTSUPP},
         {"set_priority", nr, {EVTCHNOP_set_priority, data}, -XEN_ENOSYS},
         {"unknown", nr, {14, data}, -XEN_ENOSYS},
         {"old form nowhere", __HYPERVISOR_event_channel_op_compat, {nowhere}, -XEN_EFAULT},
@@ -494,14 +500,62 @@ TEST(Hypercalls, grant_tables) {
         rows.push_back({"nowhere", nr, {operation, nowhere, 1}, -XEN_EFAULT});
     }
     check(small, rows);
-    gnttab_copy copy{};
-    copy.source.domid = copy.dest.domid = DOMID_SELF;
-    copy.source.offset = 4000;
-    copy.len = 100;
-    EXPECT_EQ(small.hypercall_with(nr, GNTTABOP_copy, copy), 0);
-    EXPECT_EQ(small.argument<gnttab_copy>().status, GNTST_bad_copy_arg);
     EXPECT_EQ(small.hypercall_with(nr, GNTTABOP_unmap_grant_ref, gnttab_unmap_grant_ref{}), 0);
     EXPECT_EQ(small.argument<gnttab_unmap_grant_ref>().status, GNTST_bad_handle);
+}
+
+TEST(Hypercalls, copy_between_frames_that_are_own_or_granted) {
+    SmallDomain small, other{1, DomainId{2}};
+    // `other` has frames of its own; in one machine they would be in one table, so copies from it
+    // are tested by what is refused before that.
+    const auto copy = [&](gnttab_copy request) {
+        EXPECT_EQ(small.hypercall_with(__HYPERVISOR_grant_table_op, GNTTABOP_copy, request), 0);
+        return small.argument<gnttab_copy>().status;
+    };
+    gnttab_copy own{};
+    own.source.domid = own.dest.domid = DOMID_SELF;
+    own.source.u.gmfn = small.p2m[3].raw;
+    own.dest.u.gmfn = small.p2m[4].raw;
+    own.source.offset = 8;
+    own.len = 16;
+    small.put(data + 0x3008, std::uint64_t{0x1234});
+    EXPECT_EQ(copy(own), GNTST_okay);
+    EXPECT_EQ(small.get64(data + 0x4000), 0x1234u);
+
+    const auto with = [&](auto change) {
+        gnttab_copy changed = own;
+        change(changed);
+        return copy(changed);
+    };
+    EXPECT_EQ(with([](auto& c) { c.source.offset = 4090; }), GNTST_bad_copy_arg);
+    EXPECT_EQ(with([](auto& c) { c.dest.offset = 4090; }), GNTST_bad_copy_arg);
+    EXPECT_EQ(with([](auto& c) { c.source.domid = 9; }), GNTST_bad_domain);
+    EXPECT_EQ(with([](auto& c) { c.source.domid = 0; }), GNTST_permission_denied);
+    EXPECT_EQ(with([](auto& c) { c.source.u.gmfn = 7; }), GNTST_general_error);
+    EXPECT_EQ(with([&](auto& c) { c.dest.u.gmfn = small.table_mfn(1); }), GNTST_general_error);
+    small.hypervisor.others[2] = &other.domain;
+    EXPECT_EQ(with([](auto& c) { c.source.domid = 2; }), GNTST_permission_denied);
+
+    // By grants of its own.
+    ASSERT_TRUE(small.domain.grants().grow(1));
+    const auto frame = static_cast<std::uint32_t>(small.p2m[5].raw);
+    small.domain.grants().set_entry(8, {GTF_permit_access, 1, frame});
+    small.domain.grants().set_entry(9, {GTF_permit_access | GTF_readonly, 1, frame});
+    small.domain.grants().set_entry(10, {GTF_permit_access, 2, frame});
+    small.put(data + 0x5008, std::uint64_t{0x5678});
+    const auto by_reference = [&](grant_ref_t ref, std::uint16_t flag) {
+        return with([&](auto& c) {
+            c.flags = flag;
+            (flag == GNTCOPY_source_gref ? c.source : c.dest).u.ref = ref;
+        });
+    };
+    EXPECT_EQ(by_reference(9, GNTCOPY_source_gref), GNTST_okay);
+    EXPECT_EQ(small.get64(data + 0x4000), 0x5678u);
+    EXPECT_EQ(by_reference(9, GNTCOPY_dest_gref), GNTST_general_error) << "read-only";
+    EXPECT_EQ(by_reference(8, GNTCOPY_dest_gref), GNTST_okay);
+    EXPECT_EQ(by_reference(10, GNTCOPY_source_gref), GNTST_bad_gntref) << "somebody else's";
+    EXPECT_EQ(by_reference(512, GNTCOPY_source_gref), GNTST_bad_gntref);
+    EXPECT_EQ(by_reference(~0u, GNTCOPY_source_gref), GNTST_bad_gntref);
 }
 
 }  // namespace
