@@ -130,14 +130,17 @@ private:
             const auto at = [&](unsigned reg, unsigned rm) {
                 return mnemonics[mode | reg << 3 | rm];
             };
+            // With a SIB byte every memory operand can be had, those of gathers too.
+            const unsigned any_rm = memory ? 4 : 0;
             bool group = false;
-            for (unsigned reg = 1; reg < 8; ++reg) group = group || at(reg, 0) != at(0, 0);
+            for (unsigned reg = 1; reg < 8; ++reg)
+                group = group || at(reg, any_rm) != at(0, any_rm);
             for (unsigned reg = 0; reg < (group ? 8u : 1u); ++reg) {
                 form.reg = group ? static_cast<int>(reg) : -1;
                 bool by_rm = false;
                 for (unsigned rm = 1; rm < 8 && !memory; ++rm)
                     by_rm = by_rm || at(reg, rm) != at(reg, 0);
-                for (unsigned rm = 0; rm < (by_rm ? 8u : 1u); ++rm) {
+                for (unsigned rm = any_rm; rm < (by_rm ? 8u : any_rm + 1); ++rm) {
                     form.rm = by_rm ? static_cast<int>(rm) : -1;
                     if (at(reg, rm) != 0) keep(form, mode | reg << 3 | rm);
                 }
@@ -227,6 +230,18 @@ bool is_comparable(const Insn& insn) {
         case ZYDIS_MNEMONIC_MASKMOVQ:
         case ZYDIS_MNEMONIC_MASKMOVDQU:
         case ZYDIS_MNEMONIC_VMASKMOVDQU:
+        case ZYDIS_MNEMONIC_VMASKMOVPS:
+        case ZYDIS_MNEMONIC_VMASKMOVPD:
+        case ZYDIS_MNEMONIC_VPMASKMOVD:
+        case ZYDIS_MNEMONIC_VPMASKMOVQ:
+        case ZYDIS_MNEMONIC_VGATHERDPS:
+        case ZYDIS_MNEMONIC_VGATHERDPD:
+        case ZYDIS_MNEMONIC_VGATHERQPS:
+        case ZYDIS_MNEMONIC_VGATHERQPD:
+        case ZYDIS_MNEMONIC_VPGATHERDD:
+        case ZYDIS_MNEMONIC_VPGATHERDQ:
+        case ZYDIS_MNEMONIC_VPGATHERQD:
+        case ZYDIS_MNEMONIC_VPGATHERQQ:
         case ZYDIS_MNEMONIC_CLFLUSH:
         case ZYDIS_MNEMONIC_FXSAVE:
         case ZYDIS_MNEMONIC_FXSAVE64:

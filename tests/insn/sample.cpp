@@ -31,6 +31,13 @@ bool is_string(const Insn& insn) {
            insn.mnemonic == ZYDIS_MNEMONIC_CMPSQ;
 }
 
+bool is_gather(const Insn& insn) {
+    return (insn.mnemonic >= ZYDIS_MNEMONIC_VGATHERDPD &&
+            insn.mnemonic <= ZYDIS_MNEMONIC_VGATHERQPS) ||
+           (insn.mnemonic >= ZYDIS_MNEMONIC_VPGATHERDD &&
+            insn.mnemonic <= ZYDIS_MNEMONIC_VPGATHERQQ);
+}
+
 bool uses_stack(const Insn& insn) {
     switch (insn.form) {
         case Form::push:
@@ -371,8 +378,9 @@ void SampleMaker::fill_memory(Sample& sample) {
         interesting_bytes(sample.memory.data() + i, 512);
 }
 
-/// Registers that name memory, or decide about an exception, without being encoded.
-void SampleMaker::prepare_implied_operands(Sample& sample) {
+/// Registers that name memory, or decide about an exception, without being encoded. False: the
+/// stack pointer is the base of an operand, and would reach into what is the host's.
+bool SampleMaker::prepare_implied_operands(Sample& sample) {
     const Insn& insn = sample.insn;
     CpuState& state = sample.state;
     const auto stack = [&](std::uint64_t margin) {
@@ -402,6 +410,7 @@ void SampleMaker::prepare_implied_operands(Sample& sample) {
         if (insn.memory.base != 4) state.reg(Gpr::rsp) = stack(aligned ? 1024 : 512);
         if (insn.form == Form::leave) state.reg(Gpr::rbp) = stack(512);
         const std::uint64_t rsp = state.reg(Gpr::rsp);
+        if (!NativeCpu::in_reach(rsp - 8, 16) && is_canonical({rsp})) return false;
         if (rsp >= BareGuest::data && rsp + 8 <= BareGuest::end) {
             if (insn.form == Form::ret) {
                 const std::uint64_t to = random_.bits() >> 17;
@@ -435,6 +444,18 @@ void SampleMaker::prepare_implied_operands(Sample& sample) {
                                                 : stack(256);
         state.reg(Gpr::rcx) = random_.below(20);
     }
+    if (is_gather(insn)) {
+        // Indices that stay near: bits 3 of the register's number are stored inverted.
+        const std::uint8_t* const vex = insn.bytes.data() + insn.opcode_offset;
+        const std::size_t number = (insn.bytes[insn.modrm_offset + 1u] >> 3 & 7u) +
+                                   ((vex[1] & 0x40) == 0 ? 8u : 0u);
+        const std::size_t size = (vex[3] & 1) != 0 ? 8 : 4;
+        for (std::size_t i = 0; i < 32; i += size) {
+            const std::uint64_t index = random_.below(64) - 32;
+            const std::size_t half = i < 16 ? 160 : 576 - 16;
+            std::memcpy(state.xsave.data() + half + 16 * number + i, &index, size);
+        }
+    }
     if (insn.mnemonic == ZYDIS_MNEMONIC_XLAT) {
         state.reg(Gpr::rbx) = stack(300);
         if (random_.one_in(3)) state.reg(Gpr::rbx) = page_of(Vaddr{middle}).raw - 128;
@@ -443,6 +464,7 @@ void SampleMaker::prepare_implied_operands(Sample& sample) {
         insn.mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU) {
         state.reg(Gpr::rdi) = stack(256);
     }
+    return true;
 }
 
 bool SampleMaker::make(const InsnForm& form, Place place, Sample& sample) {
@@ -495,7 +517,7 @@ bool SampleMaker::make(const InsnForm& form, Place place, Sample& sample) {
     if (sample.insn.has_memory) {
         if (!aim(sample, place)) return false;
     }
-    prepare_implied_operands(sample);
+    if (!prepare_implied_operands(sample)) return false;
     std::memcpy(sample.at(sample.state.rip), bytes.data(), bytes.size());
     return true;
 }

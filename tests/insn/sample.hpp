@@ -70,7 +70,7 @@ private:
     void fill_memory(Sample& sample);
     std::uint64_t pick_target(Place place, std::size_t size);
     bool aim(Sample& sample, Place place);
-    void prepare_implied_operands(Sample& sample);
+    bool prepare_implied_operands(Sample& sample);
     std::uint64_t interesting();
     void interesting_bytes(std::uint8_t* to, std::size_t size);
     int pick_register();

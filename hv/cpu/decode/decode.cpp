@@ -201,6 +201,10 @@ Form form_of(const ZydisDecodedInstruction& z) {
         case ZYDIS_MNEMONIC_MASKMOVDQU:
         case ZYDIS_MNEMONIC_MASKMOVQ:
         case ZYDIS_MNEMONIC_VMASKMOVDQU:
+        case ZYDIS_MNEMONIC_VMASKMOVPS:
+        case ZYDIS_MNEMONIC_VMASKMOVPD:
+        case ZYDIS_MNEMONIC_VPMASKMOVD:
+        case ZYDIS_MNEMONIC_VPMASKMOVQ:
         case ZYDIS_MNEMONIC_CLFLUSH:
         case ZYDIS_MNEMONIC_RSM:
         case ZYDIS_MNEMONIC_MONITOR:
@@ -225,9 +229,8 @@ Form form_of(const ZydisDecodedInstruction& z) {
         case ZYDIS_CATEGORY_SYSCALL:
         case ZYDIS_CATEGORY_SYSRET:
         case ZYDIS_CATEGORY_SEGOP:
-            return Form::emulated;
         case ZYDIS_CATEGORY_AVX2GATHER:
-            return Form::not_built;
+            return Form::emulated;
         default:
             break;
     }

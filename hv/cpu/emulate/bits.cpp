@@ -18,8 +18,7 @@ std::optional<Emulated> bit_string(const Insn& insn, EmulationContext& c) {
     const std::uint64_t raw = read_field(c.state, insn.reg);
     const auto offset = static_cast<std::int64_t>(raw << (64 - bits)) >> (64 - bits);
     const std::int64_t word = offset >> (bits == 64 ? 6 : bits == 32 ? 5 : 4);
-    const Vaddr at = effective_address(insn, c.state) +
-                     static_cast<std::uint64_t>(word * static_cast<std::int64_t>(size));
+    const Vaddr at = effective_address(insn, c.state, 0, static_cast<std::uint64_t>(word) * size);
     const unsigned bit = static_cast<unsigned>(offset) & (bits - 1);
     std::uint64_t value = 0;
     const auto bytes = std::as_writable_bytes(std::span{&value, 1}).first(size);

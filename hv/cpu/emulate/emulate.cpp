@@ -33,9 +33,10 @@ Emulated leave_with(const Insn& insn, EmulationContext& c, Exit::Reason reason,
     return {1, exit};
 }
 
-Vaddr effective_address(const Insn& insn, const CpuState& state, int stack_delta) {
+Vaddr effective_address(const Insn& insn, const CpuState& state, int stack_delta,
+                        std::uint64_t offset) {
     const auto& m = insn.memory;
-    std::uint64_t sum = static_cast<std::uint64_t>(m.displacement);
+    std::uint64_t sum = static_cast<std::uint64_t>(m.displacement) + offset;
     if (m.rip_relative) sum += state.rip + insn.length;
     if (m.base != no_register) sum += state.gpr[static_cast<std::size_t>(m.base)];
     if (m.base == static_cast<int>(Gpr::rsp)) sum += static_cast<std::uint64_t>(stack_delta);
@@ -96,7 +97,8 @@ Emulated emulate(const Insn& insn, EmulationContext& c) {
     if (insn.form == Form::emulated) {
         c.memory.stack_segment = is_in_stack_segment(insn);
         for (const Handler handler : {emulate_string, emulate_stack, emulate_segment,
-                                      emulate_fpu_state, emulate_sensitive, emulate_bits}) {
+                                      emulate_fpu_state, emulate_sensitive, emulate_bits,
+                                      emulate_vector}) {
             if (auto done = handler(insn, c)) return *done;
         }
     }

@@ -70,6 +70,7 @@ std::optional<Emulated> emulate_stack(const Insn& insn, EmulationContext& c);
 std::optional<Emulated> emulate_segment(const Insn& insn, EmulationContext& c);
 std::optional<Emulated> emulate_fpu_state(const Insn& insn, EmulationContext& c);
 std::optional<Emulated> emulate_sensitive(const Insn& insn, EmulationContext& c);
+std::optional<Emulated> emulate_vector(const Insn& insn, EmulationContext& c);
 std::optional<Emulated> emulate_bits(const Insn& insn, EmulationContext& c);
 
 // Outcomes.
@@ -82,8 +83,10 @@ Emulated retire(const Insn& insn, EmulationContext& c);
 Emulated leave_with(const Insn& insn, EmulationContext& c, Exit::Reason reason,
                     std::uint8_t vector = 0);
 
-/// base + index * scale + displacement + segment base; `stack_delta` is added to RSP.
-Vaddr effective_address(const Insn& insn, const CpuState& state, int stack_delta = 0);
+/// base + index * scale + displacement + segment base; `stack_delta` is added to RSP, and `offset`
+/// before the sum is cut to the address size.
+Vaddr effective_address(const Insn& insn, const CpuState& state, int stack_delta = 0,
+                        std::uint64_t offset = 0);
 /// As the instruction's own operand: RegisterField read and written with the size's rules.
 std::uint64_t read_field(const CpuState& state, const RegisterField& field);
 void write_register(CpuState& state, int number, unsigned size, std::uint64_t value);

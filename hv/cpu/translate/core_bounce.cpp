@@ -30,7 +30,7 @@ bool TranslatorCore::run_bounced(const Block& block, CpuState& state) {
 /// instructions ask for it is tried: on zeroes, at the same place in a cache line.
 bool TranslatorCore::refuses_alignment(const Block& block, const CpuState& state,
                                        const Operand& operand) {
-    if (operand.size < 16 || (operand.address.raw & 15) == 0) return false;
+    if (operand.size < 16 || operand.address.raw % operand.size == 0) return false;
     CpuState trial = state;
     std::byte* const copy = bounce_buffers_.data() + (operand.address.raw & 63);
     std::memset(copy, 0, operand.size);

@@ -91,7 +91,7 @@ void encode_vex(const Insn& insn, const Rewrite& rewrite, Encoded& out) {
     out.put((f.reg >> 3 ^ 1u) << 7 | (f.index >> 3 ^ 1u) << 6 | (f.rm >> 3 ^ 1u) << 5 | map);
     out.put(w << 7 | (vvvv ^ 15u) << 3 | (last & 7u));
     out.put(p[three ? 3 : 2]);
-    put_modrm(out, f, rewrite.index != no_register);
+    if (has_modrm(insn)) put_modrm(out, f, rewrite.index != no_register);
 }
 
 /// MOV to and from an absolute address (A0H to A3H) has no ModRM: take the ordinary MOV.
