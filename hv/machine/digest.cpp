@@ -92,7 +92,7 @@ void feed_vcpu(Feed& feed, const Vcpu& vcpu, Time now) {
 void feed_events(Feed& feed, const EventChannels& events) {
     for (std::uint32_t port = 1; port <= EventChannels::max_port; ++port) {
         const EventChannel* const channel = events.find(EventPort{port});
-        if (channel->state == EventChannel::State::closed) continue;
+        if (channel == nullptr || channel->state == EventChannel::State::closed) continue;
         feed << port << channel->state << channel->notifies.raw << channel->remote_domain.raw
              << channel->remote_port.raw << channel->virq;
     }
