@@ -21,8 +21,8 @@ MachineParameters::MachineParameters(Params& params) {
     const std::int64_t stop = params.integer(
         "stop_after_instructions", 0, {0, std::numeric_limits<std::int64_t>::max()},
         "stop the run when so many instructions were retired, to compare digests; 0: never");
-    stop_after = stop == 0 ? std::numeric_limits<std::uint64_t>::max()
-                           : static_cast<std::uint64_t>(stop);
+    stop_after =
+        stop == 0 ? std::numeric_limits<std::uint64_t>::max() : static_cast<std::uint64_t>(stop);
     params.reject_unknown();
 }
 

@@ -198,6 +198,7 @@ MachineConfig small_machine() {
     MachineConfig config;
     config.choose("clock", "virtual", "test");
     config.set("machine.memory_mib=64");
+    config.set("machine.input_quiet_ms=5");
     config.set("engine.code_cache_mib=4");
     return config;
 }

@@ -32,7 +32,7 @@ Code echoes();
 /// A guest of 8 MiB with this code as its kernel, in a file that lives as long as the process.
 GuestSpec small_guest(const Code& code, const std::string& name = "small");
 
-/// 64 MiB, virtual time.
+/// 64 MiB, virtual time, 5 ms of silence before a line of input.
 MachineConfig small_machine();
 
 /// Never wants to stop by itself.
