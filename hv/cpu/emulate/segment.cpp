@@ -134,7 +134,7 @@ Emulated look_at_descriptor(const Insn& insn, EmulationContext& c) {
     if (valid) {
         c.state.rflags |= rflags::zf;
         if (insn.mnemonic == ZYDIS_MNEMONIC_LAR) {
-            write_register(c.state, insn.reg.number, insn.operand_size, *d >> 32 & 0xff'ff00);
+            write_register(c.state, insn.reg.number, insn.operand_size, *d >> 32 & 0xf0'ff00);
         } else if (insn.mnemonic == ZYDIS_MNEMONIC_LSL) {
             std::uint64_t limit = (*d & 0xffff) | (*d >> 32 & 0xf'0000);
             if ((*d >> 55 & 1) != 0) limit = limit << 12 | 0xfff;

@@ -105,15 +105,17 @@ Emulated port(const Insn& insn, EmulationContext& c) {
     return retire(insn, c);
 }
 
-/// SGDT, SIDT, SLDT, STR, SMSW answer in user mode too (no UMIP). Fixed values: what the real
-/// machine would show is the hypervisor's own, and no business of a guest.
+/// SGDT, SIDT, SLDT, STR, SMSW answer in user mode too (no UMIP). Limits and selectors as Xen's own
+/// tables have them; their addresses, which are the hypervisor's business, read as zero.
+constexpr std::uint64_t gdt_limit = 0xefff, idt_limit = 0xfff, task_selector = 0xe040;
+
 Emulated store_system_register(const Insn& insn, EmulationContext& c, std::uint64_t value,
                                unsigned size) {
     if (insn.has_memory) {
         const auto bytes = std::as_bytes(std::span{&value, 1});
         if (size == 10) {
             std::array<std::byte, 10> pseudo_descriptor{};
-            pseudo_descriptor[0] = pseudo_descriptor[1] = std::byte{0xff};
+            std::memcpy(pseudo_descriptor.data(), &value, 2);
             if (!c.memory.write(effective_address(insn, c.state), pseudo_descriptor)) {
                 return memory_fault(c);
             }
@@ -179,11 +181,13 @@ std::optional<Emulated> emulate_sensitive(const Insn& insn, EmulationContext& c)
             if (!state.kernel_mode) return general_protection();
             return retire(insn, c);
         case ZYDIS_MNEMONIC_SGDT:
+            return store_system_register(insn, c, gdt_limit, 10);
         case ZYDIS_MNEMONIC_SIDT:
-            return store_system_register(insn, c, 0, 10);
+            return store_system_register(insn, c, idt_limit, 10);
         case ZYDIS_MNEMONIC_SLDT:
-        case ZYDIS_MNEMONIC_STR:
             return store_system_register(insn, c, 0, 2);
+        case ZYDIS_MNEMONIC_STR:
+            return store_system_register(insn, c, task_selector, 2);
         case ZYDIS_MNEMONIC_SMSW:
             return store_system_register(insn, c, state.cr0, 2);
         case ZYDIS_MNEMONIC_LGDT:
@@ -194,10 +198,8 @@ std::optional<Emulated> emulate_sensitive(const Insn& insn, EmulationContext& c)
         case ZYDIS_MNEMONIC_INVLPG:
         case ZYDIS_MNEMONIC_SWAPGS:
         case ZYDIS_MNEMONIC_RDPMC:
-            return general_protection();
         case ZYDIS_MNEMONIC_HLT:
-            if (!state.kernel_mode) return general_protection();
-            return {};
+            return general_protection();
         case ZYDIS_MNEMONIC_MONITOR:
         case ZYDIS_MNEMONIC_MWAIT:
         case ZYDIS_MNEMONIC_RSM:

@@ -73,6 +73,12 @@ void AddressCaches::fill(Vaddr address, const WalkResult& found, bool store) {
 }
 
 WalkResult AddressCaches::data(Vaddr address, Access access) {
+    // Xen maps its machine-to-phys table into the guest kernel's address space alone.
+    if (!kernel_mode_ && is_in_xen_hole(address)) {
+        WalkResult refused;
+        refused.error_code = access == Access::write ? fault_bits::write : 0;
+        return refused;
+    }
     const WalkResult found =
         walk(frames_, mode().root, address, access, domain_, table_write_assist_ && kernel_mode_);
     if (found.kind != WalkResult::Kind::mapped) return found;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // TranslatorCore: memory operands that are not translated inline.
+#include <bit>
 #include <cstring>
 
 #include "hv/base/check.hpp"
@@ -62,6 +63,10 @@ bool TranslatorCore::write(Vaddr to, std::span<const std::byte> from) {
     const bool crosses = page_of(to) != page_of(last);
     if (!translate(to, Access::write, parts[0])) return false;
     if (crosses && !translate(page_of(last), Access::write, parts[1])) return false;
+    for (const WalkResult& part : parts) {
+        // Page-table entries are naturally aligned: an operand that crosses pages is none.
+        if (crosses && part.kind == WalkResult::Kind::table_write) return refuse_table_store(to);
+    }
     for (std::size_t i = 0; i < (crosses ? 2u : 1u); ++i) {
         const std::size_t n = std::min<std::size_t>(from.size(), page_size - page_offset(to));
         const WalkResult& found = parts[i];
@@ -73,36 +78,36 @@ bool TranslatorCore::write(Vaddr to, std::span<const std::byte> from) {
         }
         from = from.subspan(n);
         to = to + n;
-        // An entry just stored may have been the one that mapped the second page.
-        const bool table_changed = i == 0 && found.kind == WalkResult::Kind::table_write;
-        if (crosses && table_changed && !translate(to, Access::write, parts[1])) return false;
     }
     return true;
 }
 
-/// A store to a read-only mapped L1 table: validated entry by entry, as mmu_update would.
+/// What a write to a read-only page gives.
+bool TranslatorCore::refuse_table_store(Vaddr address) {
+    failure = Exit{};
+    failure.reason = Exit::Reason::exception;
+    failure.vector = 14;
+    failure.has_error_code = true;
+    failure.error_code =
+        fault_bits::present | fault_bits::write | (kernel_mode_ ? 0 : fault_bits::user);
+    failure.address = address.raw;
+    return false;
+}
+
+/// A store to a read-only mapped L1 table: validated as mmu_update would. Like Xen, for naturally
+/// aligned operands of at most one entry; others are what they look like, writes to a read-only
+/// page.
 bool TranslatorCore::store_to_table(Vaddr address, Mfn table, std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-        const std::uint64_t offset = page_offset(address);
-        const std::size_t n = std::min<std::size_t>(bytes.size(), 8 - (offset & 7));
+    const std::size_t n = bytes.size();
+    int refused = -1;
+    if (n <= 8 && std::has_single_bit(n) && (address.raw & (n - 1)) == 0) {
         std::uint64_t value = 0;
         std::memcpy(&value, bytes.data(), n);
-        const int refused = tables_.store(frames_.at(table).owner, maddr_of(table, offset), value,
-                                          static_cast<unsigned>(n));
-        if (refused != 0) {
-            failure = Exit{};
-            failure.reason = Exit::Reason::exception;
-            failure.vector = 14;
-            failure.has_error_code = true;
-            failure.error_code =
-                fault_bits::present | fault_bits::write | (kernel_mode_ ? 0 : fault_bits::user);
-            failure.address = address.raw;
-            return false;
-        }
-        bytes = bytes.subspan(n);
-        address = address + n;
+        refused = tables_.store(frames_.at(table).owner, maddr_of(table, page_offset(address)),
+                                value, static_cast<unsigned>(n));
     }
-    return true;
+    if (refused == 0) return true;
+    return refuse_table_store(address);
 }
 
 std::byte* TranslatorCore::direct(Vaddr address, Access access) {

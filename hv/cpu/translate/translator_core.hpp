@@ -74,6 +74,7 @@ private:
     bool write(Vaddr to, std::span<const std::byte> from) override;
     std::byte* direct(Vaddr address, Access access) override;
     bool translate(Vaddr address, Access access, WalkResult& found);
+    bool refuse_table_store(Vaddr address);
     bool store_to_table(Vaddr address, Mfn table, std::span<const std::byte> bytes);
 
     TranslatorSettings settings_;
