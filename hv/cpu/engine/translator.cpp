@@ -12,8 +12,10 @@ namespace {
 
 TranslatorSettings read_settings(Params& params) {
     TranslatorSettings settings;
-    settings.block_limit = static_cast<unsigned>(
-        params.integer("block_limit", 32, {1, 128}, "most guest instructions in one block"));
+    const auto limit = static_cast<unsigned>(
+        params.integer("block_limit", 32, {0, 4096},
+                       "most guest instructions in one block; 0: to the page's end"));
+    settings.block_limit = limit == 0 ? static_cast<unsigned>(page_size) : limit;
     settings.code_cache_bytes =
         static_cast<std::size_t>(params.integer("code_cache_mib", 128, {4, 1024},
                                                 "host memory for translated code, in MiB"))

@@ -9,8 +9,9 @@
 namespace ring3 {
 namespace {
 
-/// A block must find room, whatever its length: larger than any block.
-constexpr std::size_t room_for_a_block = 256 * 1024;
+/// A block must find room, whatever its length: a page holds at most 4096 instructions, and each
+/// becomes at most some 250 bytes.
+constexpr std::size_t room_for_a_block = 1 << 20;
 
 }  // namespace
 
