@@ -62,8 +62,8 @@ public:
     explicit Enumeration(IsaLevel level) : level_(level) {}
 
     std::vector<InsnForm> all() {
-        for (const auto map : {OpcodeMap::one_byte, OpcodeMap::map_0f, OpcodeMap::map_0f38,
-                               OpcodeMap::map_0f3a}) {
+        for (const auto map :
+             {OpcodeMap::one_byte, OpcodeMap::map_0f, OpcodeMap::map_0f38, OpcodeMap::map_0f3a}) {
             for (unsigned opcode = 0; opcode < 256; ++opcode) {
                 if (map == OpcodeMap::one_byte &&
                     is_prefix_or_escape(static_cast<std::uint8_t>(opcode)))

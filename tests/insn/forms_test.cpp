@@ -61,12 +61,14 @@ private:
 };
 
 void compare_all(IsaLevel level, Place place, unsigned rounds, std::size_t mnemonics_expected,
-                 bool (*wanted)(const InsnForm&)) {
+                 bool (*wanted)(const InsnForm&), bool approximations = false) {
     const std::uint64_t seed = seed_from_environment();
     fmt::print("RING3_SEED={}\n", seed);
     Forms forms(level, seed);
     for (const InsnForm& form : admitted_forms(level)) {
-        if (is_comparable(form.sample) && wanted(form)) forms.fight(form, place, rounds);
+        const bool chosen =
+            approximations ? is_approximation(form.sample) : is_comparable(form.sample);
+        if (chosen && wanted(form)) forms.fight(form, place, rounds);
     }
     forms.report();
     EXPECT_GE(forms.mnemonics(), mnemonics_expected);
@@ -85,6 +87,13 @@ TEST(EveryForm, does_what_the_host_does_in_the_larger_model) {
                            form.mnemonic() == ZYDIS_MNEMONIC_TZCNT ||
                            form.mnemonic() == ZYDIS_MNEMONIC_MOVBE;
                 });
+}
+
+TEST(EveryApproximation, is_near_what_the_host_gives) {
+    const bool avx2 = __builtin_cpu_supports("avx2") != 0;
+    compare_all(
+        avx2 ? IsaLevel::x86_64_v3 : IsaLevel::x86_64_v2, Place::anywhere,
+        rounds_from_environment(20), avx2 ? 16 : 12, [](const InsnForm&) { return true; }, true);
 }
 
 TEST(EveryMemoryForm, takes_operands_that_cross_pages) {

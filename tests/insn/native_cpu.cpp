@@ -96,8 +96,8 @@ void finish(ucontext_t& frame) {
     }
     out.state.rip = static_cast<std::uint64_t>(registers[REG_RIP]);
     constexpr std::uint64_t kept = rflags::arithmetic | rflags::df;
-    out.state.rflags = (exchange.in->rflags & ~kept) |
-                       (static_cast<std::uint64_t>(registers[REG_EFL]) & kept);
+    out.state.rflags =
+        (exchange.in->rflags & ~kept) | (static_cast<std::uint64_t>(registers[REG_EFL]) & kept);
     copy_fpu(out.state.xsave.data(), fpu, avx);
     if (avx) {
         // A component in its initial state may be left out (SDM vol. 1, 13.7).

@@ -48,9 +48,9 @@ bool uses_stack(const Insn& insn) {
         case Form::ret:
             return true;
         default:
-            return insn.mnemonic == ZYDIS_MNEMONIC_PUSHF || insn.mnemonic == ZYDIS_MNEMONIC_PUSHFQ ||
-                   insn.mnemonic == ZYDIS_MNEMONIC_POPF || insn.mnemonic == ZYDIS_MNEMONIC_POPFQ ||
-                   insn.mnemonic == ZYDIS_MNEMONIC_ENTER;
+            return insn.mnemonic == ZYDIS_MNEMONIC_PUSHF ||
+                   insn.mnemonic == ZYDIS_MNEMONIC_PUSHFQ || insn.mnemonic == ZYDIS_MNEMONIC_POPF ||
+                   insn.mnemonic == ZYDIS_MNEMONIC_POPFQ || insn.mnemonic == ZYDIS_MNEMONIC_ENTER;
     }
 }
 
@@ -113,7 +113,7 @@ std::uint64_t SampleMaker::interesting() {
 /// Integers, floating point of both sizes with their special values, repeated bytes, text.
 void SampleMaker::interesting_bytes(std::uint8_t* to, std::size_t size) {
     static constexpr std::uint32_t floats[] = {
-        0,          0x8000'0000, 0x3f80'0000, 0xbf80'0000, 0x7f80'0000, 0xff80'0000, 0x7fc0'0000,
+        0,           0x8000'0000, 0x3f80'0000, 0xbf80'0000, 0x7f80'0000, 0xff80'0000, 0x7fc0'0000,
         0x7fa0'0001, 0x0000'0001, 0x807f'ffff, 0x0080'0000, 0x7f7f'ffff, 0x4f00'0000, 0x3f00'0000};
     static constexpr std::uint64_t doubles[] = {0,
                                                 1ull << 63,
@@ -137,7 +137,7 @@ void SampleMaker::interesting_bytes(std::uint8_t* to, std::size_t size) {
                 break;
             case 1:
                 value = std::bit_cast<std::uint32_t>(static_cast<float>(
-                    (static_cast<double>(random_.below(2000)) - 1000) / 8.0)) |
+                            (static_cast<double>(random_.below(2000)) - 1000) / 8.0)) |
                         std::uint64_t{floats[random_.below(std::size(floats))]} << 32;
                 break;
             case 2:
@@ -281,8 +281,7 @@ bool SampleMaker::aim(Sample& sample, Place place) {
         const std::uint64_t value = m.rip_relative ? target - (state.rip + insn.length) : target;
         std::memcpy(sample.bytes.data() + at, &value, width);
         Insn again;
-        if (!decode(sample.bytes, level_, again) || again.length != insn.length)
-            return false;
+        if (!decode(sample.bytes, level_, again) || again.length != insn.length) return false;
         sample.insn.memory = again.memory;
         sample.insn.bytes = again.bytes;
         return true;
@@ -367,8 +366,7 @@ void SampleMaker::fill_fpu(CpuState& state) {
 
 void SampleMaker::fill_state(Sample& sample) {
     for (auto& r : sample.state.gpr) r = interesting();
-    sample.state.rflags =
-        rflags::fixed | rflags::interrupt | (random_.bits() & rflags::arithmetic);
+    sample.state.rflags = rflags::fixed | rflags::interrupt | (random_.bits() & rflags::arithmetic);
     if (random_.one_in(4)) sample.state.rflags |= rflags::df;
     fill_fpu(sample.state);
 }
@@ -440,15 +438,15 @@ bool SampleMaker::prepare_implied_operands(Sample& sample) {
     }
     if (is_string(insn)) {
         state.reg(Gpr::rsi) = stack(256);
-        state.reg(Gpr::rdi) = random_.one_in(3) ? state.reg(Gpr::rsi) + random_.below(16) - 8
-                                                : stack(256);
+        state.reg(Gpr::rdi) =
+            random_.one_in(3) ? state.reg(Gpr::rsi) + random_.below(16) - 8 : stack(256);
         state.reg(Gpr::rcx) = random_.below(20);
     }
     if (is_gather(insn)) {
         // Indices that stay near: bits 3 of the register's number are stored inverted.
         const std::uint8_t* const vex = insn.bytes.data() + insn.opcode_offset;
-        const std::size_t number = (insn.bytes[insn.modrm_offset + 1u] >> 3 & 7u) +
-                                   ((vex[1] & 0x40) == 0 ? 8u : 0u);
+        const std::size_t number =
+            (insn.bytes[insn.modrm_offset + 1u] >> 3 & 7u) + ((vex[1] & 0x40) == 0 ? 8u : 0u);
         const std::size_t size = (vex[3] & 1) != 0 ? 8 : 4;
         for (std::size_t i = 0; i < 32; i += size) {
             const std::uint64_t index = random_.below(64) - 32;
@@ -508,9 +506,8 @@ bool SampleMaker::make(const InsnForm& form, Place place, Sample& sample) {
     if (!decode(bytes, level_, sample.insn)) return false;
     if (sample.insn.mnemonic != form.sample.mnemonic) return false;
     bytes.resize(sample.insn.length);
-    const std::uint64_t at =
-        random_.one_in(16) ? page_size - 1 - random_.below(sample.insn.length)
-                           : 256 + random_.below(2048);
+    const std::uint64_t at = random_.one_in(16) ? page_size - 1 - random_.below(sample.insn.length)
+                                                : 256 + random_.below(2048);
     sample.state.rip = BareGuest::base + at;
     fill_state(sample);
     fill_memory(sample);

@@ -198,6 +198,22 @@ Form form_of(const ZydisDecodedInstruction& z) {
         case ZYDIS_MNEMONIC_FNSAVE:
         case ZYDIS_MNEMONIC_FLDENV:
         case ZYDIS_MNEMONIC_FRSTOR:
+        case ZYDIS_MNEMONIC_F2XM1:
+        case ZYDIS_MNEMONIC_FYL2X:
+        case ZYDIS_MNEMONIC_FYL2XP1:
+        case ZYDIS_MNEMONIC_FPTAN:
+        case ZYDIS_MNEMONIC_FPATAN:
+        case ZYDIS_MNEMONIC_FSIN:
+        case ZYDIS_MNEMONIC_FCOS:
+        case ZYDIS_MNEMONIC_FSINCOS:
+        case ZYDIS_MNEMONIC_RCPPS:
+        case ZYDIS_MNEMONIC_RCPSS:
+        case ZYDIS_MNEMONIC_RSQRTPS:
+        case ZYDIS_MNEMONIC_RSQRTSS:
+        case ZYDIS_MNEMONIC_VRCPPS:
+        case ZYDIS_MNEMONIC_VRCPSS:
+        case ZYDIS_MNEMONIC_VRSQRTPS:
+        case ZYDIS_MNEMONIC_VRSQRTSS:
         case ZYDIS_MNEMONIC_MASKMOVDQU:
         case ZYDIS_MNEMONIC_MASKMOVQ:
         case ZYDIS_MNEMONIC_VMASKMOVDQU:

@@ -48,8 +48,8 @@ std::optional<Emulated> bit_string(const Insn& insn, EmulationContext& c) {
     }
     if (insn.mnemonic != ZYDIS_MNEMONIC_BT && !c.memory.write(at, bytes)) return memory_fault(c);
     // OF, SF, AF and PF are undefined, and read 0; ZF stays.
-    c.state.rflags = (c.state.rflags & ~(rflags::arithmetic & ~rflags::zf)) |
-                     (was_set ? rflags::cf : 0);
+    c.state.rflags =
+        (c.state.rflags & ~(rflags::arithmetic & ~rflags::zf)) | (was_set ? rflags::cf : 0);
     return retire(insn, c);
 }
 

@@ -96,9 +96,9 @@ Emulated emulate(const Insn& insn, EmulationContext& c) {
     if (insn.form == Form::undefined) return fault_exception(6);
     if (insn.form == Form::emulated) {
         c.memory.stack_segment = is_in_stack_segment(insn);
-        for (const Handler handler : {emulate_string, emulate_stack, emulate_segment,
-                                      emulate_fpu_state, emulate_sensitive, emulate_bits,
-                                      emulate_vector}) {
+        for (const Handler handler :
+             {emulate_string, emulate_stack, emulate_segment, emulate_fpu_state, emulate_sensitive,
+              emulate_bits, emulate_vector, emulate_transcendental, emulate_approximation}) {
             if (auto done = handler(insn, c)) return *done;
         }
     }

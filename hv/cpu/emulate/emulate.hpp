@@ -71,6 +71,8 @@ std::optional<Emulated> emulate_segment(const Insn& insn, EmulationContext& c);
 std::optional<Emulated> emulate_fpu_state(const Insn& insn, EmulationContext& c);
 std::optional<Emulated> emulate_sensitive(const Insn& insn, EmulationContext& c);
 std::optional<Emulated> emulate_vector(const Insn& insn, EmulationContext& c);
+std::optional<Emulated> emulate_transcendental(const Insn& insn, EmulationContext& c);
+std::optional<Emulated> emulate_approximation(const Insn& insn, EmulationContext& c);
 std::optional<Emulated> emulate_bits(const Insn& insn, EmulationContext& c);
 
 // Outcomes.

@@ -62,10 +62,10 @@ void on_host_fpu(EmulationContext& c, HostImages& images, Body body) {
     forget_last_instruction(c.state.xsave.data());
 }
 
-#define RING3_ON_GUEST_X87(insn)                                                                  \
-    asm volatile("fxrstor64 %0\n\t" insn " %1\n\tfxsave64 %0"                                     \
-                 : "+m"(images.legacy), "+m"(images.environment)                                  \
-                 :                                                                                \
+#define RING3_ON_GUEST_X87(insn)                                                                   \
+    asm volatile("fxrstor64 %0\n\t" insn " %1\n\tfxsave64 %0"                                      \
+                 : "+m"(images.legacy), "+m"(images.environment)                                   \
+                 :                                                                                 \
                  : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", \
                    "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory")
 

@@ -86,8 +86,8 @@ Emulated masked_move(const Insn& insn, EmulationContext& c) {
                 if (fault.exit->vector == page_fault) fault.exit->error_code |= fault_bits::write;
                 return fault;
             }
-            const auto element =
-                try_only ? std::span<const std::byte>(old) : std::span(source).subspan(i * size, size);
+            const auto element = try_only ? std::span<const std::byte>(old)
+                                          : std::span(source).subspan(i * size, size);
             if (!c.memory.write(at + i * size, element)) return memory_fault(c);
         }
     }
