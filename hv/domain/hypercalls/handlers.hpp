@@ -10,58 +10,56 @@ namespace ring3::hypercalls {
     HypercallResult name(Vcpu& caller, const HypercallArguments& arguments)
 
 // mmu.cpp
-RING3_HYPERCALL(mmu_update);
-RING3_HYPERCALL(mmuext_op);
-RING3_HYPERCALL(update_va_mapping);
-RING3_HYPERCALL(update_va_mapping_otherdomain);
+HypercallResult mmu_update(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult mmuext_op(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult update_va_mapping(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult update_va_mapping_otherdomain(Vcpu& caller, const HypercallArguments& arguments);
 // descriptors.cpp
-RING3_HYPERCALL(set_gdt);
-RING3_HYPERCALL(update_descriptor);
-RING3_HYPERCALL(set_segment_base);
+HypercallResult set_gdt(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult update_descriptor(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult set_segment_base(Vcpu& caller, const HypercallArguments& arguments);
 // traps.cpp
-RING3_HYPERCALL(set_trap_table);
-RING3_HYPERCALL(stack_switch);
-RING3_HYPERCALL(fpu_taskswitch);
-RING3_HYPERCALL(set_debugreg);
-RING3_HYPERCALL(get_debugreg);
-RING3_HYPERCALL(iret);
+HypercallResult set_trap_table(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult stack_switch(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult fpu_taskswitch(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult set_debugreg(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult get_debugreg(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult iret(Vcpu& caller, const HypercallArguments& arguments);
 // callbacks.cpp
-RING3_HYPERCALL(set_callbacks);
-RING3_HYPERCALL(callback_op);
-RING3_HYPERCALL(nmi_op);
+HypercallResult set_callbacks(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult callback_op(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult nmi_op(Vcpu& caller, const HypercallArguments& arguments);
 // memory_op.cpp
-RING3_HYPERCALL(memory_op);
+HypercallResult memory_op(Vcpu& caller, const HypercallArguments& arguments);
 // multicall.cpp
-RING3_HYPERCALL(multicall);
+HypercallResult multicall(Vcpu& caller, const HypercallArguments& arguments);
 // timer.cpp
-RING3_HYPERCALL(set_timer_op);
+HypercallResult set_timer_op(Vcpu& caller, const HypercallArguments& arguments);
 // sched_op.cpp
-RING3_HYPERCALL(sched_op);
-RING3_HYPERCALL(sched_op_compat);
+HypercallResult sched_op(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult sched_op_compat(Vcpu& caller, const HypercallArguments& arguments);
 // vcpu_op.cpp
-RING3_HYPERCALL(vcpu_op);
+HypercallResult vcpu_op(Vcpu& caller, const HypercallArguments& arguments);
 // event_channel_op.cpp
-RING3_HYPERCALL(event_channel_op);
-RING3_HYPERCALL(event_channel_op_compat);
+HypercallResult event_channel_op(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult event_channel_op_compat(Vcpu& caller, const HypercallArguments& arguments);
 // physdev_op.cpp
-RING3_HYPERCALL(physdev_op);
-RING3_HYPERCALL(physdev_op_compat);
+HypercallResult physdev_op(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult physdev_op_compat(Vcpu& caller, const HypercallArguments& arguments);
 // grant_table_op.cpp
-RING3_HYPERCALL(grant_table_op);
+HypercallResult grant_table_op(Vcpu& caller, const HypercallArguments& arguments);
 // version.cpp
-RING3_HYPERCALL(xen_version);
+HypercallResult xen_version(Vcpu& caller, const HypercallArguments& arguments);
 // vm_assist.cpp
-RING3_HYPERCALL(vm_assist);
+HypercallResult vm_assist(Vcpu& caller, const HypercallArguments& arguments);
 // privileged.cpp
-RING3_HYPERCALL(console_io);
-RING3_HYPERCALL(platform_op);
-RING3_HYPERCALL(domctl);
-RING3_HYPERCALL(sysctl);
-RING3_HYPERCALL(hvm_op);
-RING3_HYPERCALL(dm_op);
-RING3_HYPERCALL(xenpmu_op);
-RING3_HYPERCALL(not_permitted);
-
-#undef RING3_HYPERCALL
+HypercallResult console_io(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult platform_op(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult domctl(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult sysctl(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult hvm_op(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult dm_op(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult xenpmu_op(Vcpu& caller, const HypercallArguments& arguments);
+HypercallResult not_permitted(Vcpu& caller, const HypercallArguments& arguments);
 
 }  // namespace ring3::hypercalls
