@@ -83,7 +83,6 @@ void begin(ucontext_t& frame) {
                                              rflags::fixed | rflags::interrupt | rflags::tf);
     exchange.phase = Phase::running;
     exchange.fs_changed = in.fs_base != 0;
-    if (exchange.fs_changed) set_fs_base(in.fs_base);
 }
 
 void finish(ucontext_t& frame) {
@@ -120,7 +119,9 @@ void finish(ucontext_t& frame) {
     exchange.phase = Phase::idle;
 }
 
-[[gnu::optimize("no-stack-protector")]] void on_signal(int signal, siginfo_t* info, void* raw) {
+/// FS is the guest's own at the beginning of one call and at the end of the other: nothing here may
+/// use it then, a stack protector neither.
+[[gnu::no_stack_protector]] void on_signal(int signal, siginfo_t* info, void* raw) {
     auto& frame = *static_cast<ucontext_t*>(raw);
     if (exchange.phase == Phase::running) {
         if (exchange.fs_changed) set_fs_base(exchange.host_fs);
@@ -129,6 +130,7 @@ void finish(ucontext_t& frame) {
     }
     if (exchange.phase == Phase::requested && signal == SIGTRAP) {
         begin(frame);
+        if (exchange.fs_changed) set_fs_base(exchange.in->fs_base);
         return;
     }
     const struct sigaction& old = previous[signal];
