@@ -15,7 +15,7 @@ using testing::IsEmpty;
 using testing::Not;
 
 std::string example(const std::string& name) {
-    return std::string{build_info::source_dir} + "/examples/" + name;
+    return std::string{build_info::source_root} + "/examples/" + name;
 }
 
 TEST(DebianKernel, boots_to_a_shell_that_answers_and_powers_off) {
