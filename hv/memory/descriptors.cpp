@@ -14,6 +14,14 @@ constexpr std::uint64_t present = std::uint64_t{1} << 47;
 constexpr std::uint64_t privilege_level = std::uint64_t{3} << 45;
 constexpr std::uint64_t code_or_data = std::uint64_t{1} << 44;
 constexpr std::uint64_t system_type = std::uint64_t{0xf} << 40;
+constexpr std::uint64_t call_gate = std::uint64_t{0xc} << 40;
+
+/// What a call gate may lead to: the guest's own GDT, its LDT, or the kernel code that Xen offers.
+bool is_gate_target(std::uint64_t gate) {
+    constexpr std::uint16_t first_of_xen = 0xe000, kernel_code = 0xe033, in_ldt = 4;
+    const auto selector = static_cast<std::uint16_t>(gate >> 16);
+    return selector < first_of_xen || selector == kernel_code || (selector & in_ldt) != 0;
+}
 
 }  // namespace
 
@@ -21,7 +29,11 @@ bool check_descriptor(std::uint64_t& descriptor) {
     if ((descriptor & present) == 0) return true;
     descriptor |= privilege_level;
     // System type 0 is reserved by hardware: whoever loads it faults, so Xen lets it pass.
-    return (descriptor & code_or_data) != 0 || (descriptor & system_type) == 0;
+    if ((descriptor & code_or_data) != 0 || (descriptor & system_type) == 0) return true;
+    if ((descriptor & system_type) != call_gate || !is_gate_target(descriptor)) return false;
+    // Whoever calls through it gets #GP: Xen emulates the gate then, but for 32-bit guests only.
+    descriptor &= ~privilege_level;
+    return true;
 }
 
 int PageTables::get_descriptors(DomainId domain, Mfn mfn) {

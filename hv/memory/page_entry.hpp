@@ -6,7 +6,7 @@
 //   +---+----------+----------+-------------------------+-----+---+---+---+---+---+---+---+---+---+
 //   |NX |  avail   |  avail   |           mfn           |avail| G |PS | D | A |PCD|PWT|US |RW | P |
 //   +---+----------+----------+-------------------------+-----+---+---+---+---+---+---+---+---+---+
-//     62: granted                52: guest kernel
+//                                52: guest kernel
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,7 @@ namespace entry_bits {
 constexpr std::uint64_t present = 1u << 0, writable = 1u << 1, user = 1u << 2,
                         write_through = 1u << 3, cache_disable = 1u << 4, accessed = 1u << 5,
                         dirty = 1u << 6, page_size_or_pat = 1u << 7, global = 1u << 8,
-                        guest_kernel = std::uint64_t{1} << 52, granted = std::uint64_t{1} << 62,
-                        no_execute = std::uint64_t{1} << 63;
+                        guest_kernel = std::uint64_t{1} << 52, no_execute = std::uint64_t{1} << 63;
 constexpr std::uint64_t frame = 0x000f'ffff'ffff'f000;
 }  // namespace entry_bits
 
@@ -43,10 +42,10 @@ constexpr Mfn entry_mfn(std::uint64_t entry) { return {(entry & entry_bits::fram
 constexpr bool is_present(std::uint64_t entry) { return (entry & entry_bits::present) != 0; }
 
 /// Bits of a present entry that Xen refuses with -EINVAL: no superpages, no cache attributes for a
-/// domain without devices, and `granted` is only for the grant table to set.
+/// domain without devices.
 constexpr std::uint64_t forbidden_bits(int level) {
     using namespace entry_bits;
-    return level == 1 ? write_through | cache_disable | page_size_or_pat | granted
+    return level == 1 ? write_through | cache_disable | page_size_or_pat
                       : write_through | cache_disable | page_size_or_pat | global;
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr DomainId one{1}, two{2};
 constexpr std::uint64_t kernel_code = 0x00af9b000000ffff, user_code = 0x00affb000000ffff;
-constexpr std::uint64_t call_gate = 0x00008c0000100000, interrupt_gate = 0x00008e0000100000;
+constexpr std::uint64_t interrupt_gate = 0x00008e0000100000;
 constexpr std::uint64_t tss = 0x00008b0000000067, ldt = 0x0000820000000067;
 
 TEST(Descriptor, of_a_guest_is_code_or_data_of_ring_3) {
@@ -24,8 +24,21 @@ TEST(Descriptor, of_a_guest_is_code_or_data_of_ring_3) {
          {std::uint64_t{0}, tss ^ std::uint64_t{1} << 47, std::uint64_t{1} << 47}) {
         EXPECT_TRUE(check_descriptor(harmless)) << std::hex << harmless;
     }
-    for (std::uint64_t bad : {call_gate, interrupt_gate, tss, ldt}) {
+    for (std::uint64_t bad : {interrupt_gate, tss, ldt}) {
         EXPECT_FALSE(check_descriptor(bad)) << std::hex << bad;
+    }
+}
+
+TEST(Descriptor, of_a_call_gate_leads_nowhere_in_xen_and_lets_nobody_pass) {
+    const auto gate_to = [](std::uint64_t selector) { return 0x0000ec0000000000 | selector << 16; };
+    for (const std::uint64_t selector : {0x10, 0xdfff, 0xe033, 0xe00c, 0xfff7}) {
+        std::uint64_t gate = gate_to(selector);
+        EXPECT_TRUE(check_descriptor(gate)) << std::hex << selector;
+        EXPECT_EQ(gate, 0x00008c0000000000 | selector << 16) << "DPL 0";
+    }
+    for (const std::uint64_t selector : {0xe000, 0xe008, 0xe02b, 0xe030, 0xfffb}) {
+        std::uint64_t gate = gate_to(selector);
+        EXPECT_FALSE(check_descriptor(gate)) << std::hex << selector;
     }
 }
 
@@ -62,7 +75,7 @@ TEST_F(DescriptorFrame, is_checked_as_a_whole_and_kept_read_only) {
 }
 
 TEST_F(DescriptorFrame, is_refused_for_one_bad_descriptor) {
-    write_entry(frames_, gdt_, 511, call_gate);
+    write_entry(frames_, gdt_, 511, interrupt_gate);
     EXPECT_EQ(tables_.get_descriptors(one, gdt_), -EINVAL);
     EXPECT_EQ(frames_.at(gdt_).type, PageType::none);
     EXPECT_EQ(tables_.get_descriptors(one, other_.data[0]), -EINVAL);
@@ -73,7 +86,7 @@ TEST_F(DescriptorFrame, changes_by_update_descriptor) {
     ASSERT_EQ(tables_.get_descriptors(one, gdt_), 0);
     EXPECT_EQ(tables_.update_descriptor(one, maddr_of(gdt_, 0x78), kernel_code), 0);
     EXPECT_EQ(load_entry(frames_, gdt_, 15), user_code);
-    EXPECT_EQ(tables_.update_descriptor(one, maddr_of(gdt_, 0x78), call_gate), -EINVAL);
+    EXPECT_EQ(tables_.update_descriptor(one, maddr_of(gdt_, 0x78), interrupt_gate), -EINVAL);
     EXPECT_EQ(tables_.update_descriptor(one, maddr_of(gdt_, 0x79), 0), -EINVAL);
     EXPECT_EQ(tables_.update_descriptor(one, maddr_of(other_.data[0]), 0), -EINVAL);
     EXPECT_EQ(tables_.update_descriptor(one, Maddr{0}, 0), -EINVAL);

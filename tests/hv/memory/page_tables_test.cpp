@@ -81,7 +81,6 @@ TEST_F(PageTablesTest, leave_no_reference_behind_when_validation_fails) {
         {guest_.l1, entry_for(guest_.data[0], present | page_size_or_pat), -EINVAL},
         {guest_.l1, entry_for(guest_.data[0], present | write_through), -EINVAL},
         {guest_.l1, entry_for(guest_.data[0], present | cache_disable), -EINVAL},
-        {guest_.l1, entry_for(guest_.data[0], present | granted), -EINVAL},
         {guest_.l2, entry_for(guest_.data[0], present | page_size_or_pat), -EINVAL},
         {guest_.l2, entry_for(guest_.l1, present | global), -EINVAL},
         {guest_.l2, entry_for(other_.l1, table_flags), -EINVAL},
