@@ -159,7 +159,7 @@ void BlockEmitter::access(unsigned size, bool write, bool flags_live) {
         a_.mov(r11, context_word(offsetof(Context, bounce) + 8 * operand_));
         a_.mov(ecx, 0);
     } else if (!flags_live) {
-        access_dead(size, write);
+        access_dead(size, write, false);
     } else if (host_.bmi2) {
         access_live_bmi2(size, write);
     } else {
@@ -168,10 +168,10 @@ void BlockEmitter::access(unsigned size, bool write, bool flags_live) {
     ++operand_;
 }
 
-void BlockEmitter::access_dead(unsigned size, bool write) {
+void BlockEmitter::access_dead(unsigned size, bool write, bool flags_saved) {
     const auto tag = write ? offsetof(Tlb, write_tag) : offsetof(Tlb, read_tag);
-    Cold cold{a_.newLabel(), a_.newLabel(), AccessInfo::make(size, write, operand_).raw, false,
-              write};
+    Cold cold{a_.newLabel(), a_.newLabel(), AccessInfo::make(size, write, operand_).raw,
+              false,         flags_saved,   write};
     if (host_.bmi2) {
         a_.rorx(rcx, r11, 9);
     } else {
@@ -190,8 +190,8 @@ void BlockEmitter::access_dead(unsigned size, bool write) {
 
 void BlockEmitter::access_live_bmi2(unsigned size, bool write) {
     const auto tag = write ? offsetof(Tlb, write_tag) : offsetof(Tlb, read_tag);
-    Cold cold{a_.newLabel(), a_.newLabel(), AccessInfo::make(size, write, operand_).raw, true,
-              write};
+    Cold cold{a_.newLabel(), a_.newLabel(), AccessInfo::make(size, write, operand_).raw,
+              true,          false,         write};
     auto hit = a_.newLabel();
     a_.mov(context_word(offsetof(Context, scratch)), r11);
     a_.pext(rcx, r11, context_word(offsetof(Context, tag_mask)));
@@ -213,15 +213,19 @@ void BlockEmitter::access_live_bmi2(unsigned size, bool write) {
 void BlockEmitter::access_live_saved(unsigned size, bool write) {
     // Without BMI2 there is no way to mask bits and keep the flags: keep them in memory.
     const auto rax_home = context_word(offsetof(Context, gpr));
-    const auto flags_home = context_word(offsetof(Context, scratch));
     a_.mov(rax_home, x86::rax);
     a_.lahf();
     a_.seto(x86::al);
-    a_.mov(flags_home, x86::rax);
+    a_.mov(context_word(offsetof(Context, scratch)), x86::rax);
     a_.mov(x86::rax, rax_home);
-    access_dead(size, write);
+    access_dead(size, write, true);
+    restore_saved_flags();
+}
+
+void BlockEmitter::restore_saved_flags() {
+    const auto rax_home = context_word(offsetof(Context, gpr));
     a_.mov(rax_home, x86::rax);
-    a_.mov(x86::rax, flags_home);
+    a_.mov(x86::rax, context_word(offsetof(Context, scratch)));
     a_.add(x86::al, 0x7f);
     a_.sahf();
     a_.mov(x86::rax, rax_home);
@@ -236,6 +240,8 @@ void BlockEmitter::cold_paths() {
             a_.xor_(r11,
                     tlb_word(cold.write ? offsetof(Tlb, write_tag) : offsetof(Tlb, read_tag), rcx));
         }
+        // The instruction may fault, or be done in C++: from here on flags are the guest's.
+        if (cold.flags_in_scratch) restore_saved_flags();
         a_.mov(context_word(offsetof(Context, access_address)), r11);
         a_.mov(context_word(offsetof(Context, access_info), 4), cold.info);
         a_.lea(rcx, x86::ptr(cold.resume));

@@ -48,6 +48,7 @@ private:
         asmjit::Label entry, resume;
         std::uint32_t info;
         bool address_in_scratch;  // flags were live: the address is in Context::scratch
+        bool flags_in_scratch;    // without BMI2 the flags are there instead
         bool write;
     };
     struct ColdFpu {
@@ -66,9 +67,10 @@ private:
     void linear_address(const MemoryOperand& m, int stack_delta);
     /// From R11 = address: afterwards the operand is at [R11 + RCX].
     void access(unsigned size, bool write, bool flags_live);
-    void access_dead(unsigned size, bool write);
+    void access_dead(unsigned size, bool write, bool flags_saved);
     void access_live_bmi2(unsigned size, bool write);
     void access_live_saved(unsigned size, bool write);
+    void restore_saved_flags();
     void cold_paths();
 
     void plain(const Insn& insn, bool flags_live);
