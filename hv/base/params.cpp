@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -121,8 +122,8 @@ std::string Params::choice(std::string_view name, std::string_view default_value
     return *value;
 }
 
-void Params::reject_unknown() const {
-    std::vector<std::string> known;
+void Params::reject_unknown(std::vector<std::string> others) const {
+    std::vector<std::string> known = std::move(others);
     for (const Declared& declared : declared_) known.push_back(declared.name);
     for (const auto& [name, given] : given_) {
         if (std::find(known.begin(), known.end(), name) != known.end()) continue;

@@ -63,8 +63,9 @@ public:
                        const std::vector<std::string_view>& allowed, std::string_view meaning);
 
     /// After the policy asked for all that it knows: throws ConfigError for the first value that
-    /// nobody asked for, with the nearest name.
-    void reject_unknown() const;
+    /// nobody asked for, with the nearest name. `others`: keys of the same table that are no
+    /// parameters.
+    void reject_unknown(std::vector<std::string> others = {}) const;
 
     const std::vector<Declared>& declared() const { return declared_; }
 

@@ -56,7 +56,7 @@ public:
         if (it == table().end())
             refuse_policy_name(Interface::kind, name, params.origin(), names());
         auto made = it->second.factory(params, std::forward<Needs>(needs)...);
-        params.reject_unknown();
+        params.reject_unknown({"name"});
         return made;
     }
 

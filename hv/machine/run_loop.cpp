@@ -134,6 +134,9 @@ void Machine::act_on_end(Member& member, std::uint32_t reason) {
     if (reason == SHUTDOWN_crash) action = config.on_crash;
     if (reason == SHUTDOWN_watchdog) action = config.on_watchdog;
 
+    if (action == OnShutdown::coredump_destroy || action == OnShutdown::coredump_restart)
+        say(LogLevel::warning, fmt::format("{}: writing a core is not built yet, none is written",
+                                           member.guest.name()));
     member.is_settled = true;
     switch (action) {
         case OnShutdown::coredump_restart:

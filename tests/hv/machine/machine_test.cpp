@@ -6,7 +6,7 @@
 
 #include "hv/abi/sched.hpp"
 #include "hv/base/errors.hpp"
-#include "tests/hv/machine/small_guest.hpp"
+#include "tests/support/small_guest.hpp"
 
 namespace ring3 {
 namespace {

@@ -29,7 +29,10 @@ Code sleeps();
 /// Prints '>', then what is typed, until a 'q' is.
 Code echoes();
 
-/// A guest of 8 MiB with this code as its kernel, in a file that lives as long as the process.
+/// The path of a kernel file with this code, which lives as long as the process.
+std::string small_kernel(const Code& code);
+
+/// A guest of 8 MiB with this code as its kernel.
 GuestSpec small_guest(const Code& code, const std::string& name = "small");
 
 /// 64 MiB, virtual time, 5 ms of silence before a line of input.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/hv/machine/small_guest.hpp"
+#include "tests/support/small_guest.hpp"
 
 #include <cstring>
 #include <fstream>
@@ -184,13 +184,15 @@ Code sleeps() { return {small_guest_sleep, small_guest_sleep_end}; }
 
 Code echoes() { return Code{small_guest_echo, small_guest_echo_end} + shuts_down(0); }
 
+std::string small_kernel(const Code& code) { return temporary_file(kernel_file(code)); }
+
 GuestSpec small_guest(const Code& code, const std::string& name) {
     GuestSpec spec;
     spec.config.name = name;
     spec.config.uuid = {1, 2, 3};
     spec.config.kernel = name;
     spec.config.memory = spec.config.max_memory = Frames{(8 << 20) / page_size};
-    spec.kernel_path = temporary_file(kernel_file(code));
+    spec.kernel_path = small_kernel(code);
     return spec;
 }
 

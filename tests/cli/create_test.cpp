@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+// ring3 create as a user starts it, with kernels of a few instructions.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "build_info.hpp"
+#include "hv/abi/sched.hpp"
+#include "tests/support/small_guest.hpp"
+
+namespace ring3 {
+namespace {
+
+using namespace test;
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class Create : public ::testing::Test {
+protected:
+    struct Outcome {
+        int code = 0;
+        std::string shown, said;
+    };
+
+    Create() {
+        std::string name = "/tmp/ring3-create-test-XXXXXX";
+        folder = mkdtemp(name.data());
+    }
+    ~Create() override { std::filesystem::remove_all(folder); }
+
+    std::string file(const std::string& name, const std::string& content) {
+        std::ofstream(folder / name, std::ios::binary) << content;
+        return (folder / name).string();
+    }
+    std::string config(const Code& code, const std::string& more = "") {
+        return file("small.cfg", fmt::format("name = \"small\"\nkernel = \"{}\"\nmemory = 8\n{}",
+                                             small_kernel(code), more));
+    }
+    Outcome create(const std::string& arguments, const std::string& input = "") {
+        const std::string typed = file("input", input);
+        const std::string said = (folder / "said").string();
+        const std::string command = fmt::format("{} '{}/ring3' create {} <'{}' 2>'{}'", launcher,
+                                                build_info::binary_dir, arguments, typed, said);
+        std::FILE* const pipe = popen(command.c_str(), "r");
+        Outcome outcome;
+        char buffer[4096];
+        while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, pipe))
+            outcome.shown.append(buffer, size);
+        outcome.code = WEXITSTATUS(pclose(pipe));
+        std::ifstream lines(said);
+        outcome.said.assign(std::istreambuf_iterator<char>(lines), {});
+        return outcome;
+    }
+
+    std::filesystem::path folder;
+    /// What starts the program.
+    std::string launcher;
+};
+
+TEST_F(Create, answers_zero_when_the_guest_powers_off) {
+    const Outcome outcome = create("-c " + config(prints('A')));
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_EQ(outcome.shown, "A");
+    EXPECT_EQ(outcome.said, "");
+}
+
+TEST_F(Create, answers_six_when_the_guest_crashes_and_tells_why) {
+    const Outcome outcome = create(config(crashes()));
+    EXPECT_EQ(outcome.code, 6);
+    EXPECT_THAT(outcome.said, HasSubstr("ring3: error: "));
+}
+
+TEST_F(Create, types_what_stands_on_standard_input) {
+    for (const char* clock : {"wall", "virtual"}) {
+        const Outcome outcome =
+            create(fmt::format("-c {} --clock {}", config(echoes()), clock), "hello\nq\n");
+        EXPECT_EQ(outcome.code, 0) << clock;
+        EXPECT_THAT(outcome.shown, StartsWith(">hello\nq")) << clock;
+    }
+}
+
+TEST_F(Create, ends_with_a_digest_that_repeats) {
+    const std::string arguments = "-c --digest --clock virtual " + config(echoes());
+    const Outcome outcome = create(arguments, "q\n");
+    EXPECT_THAT(outcome.said, ContainsRegex("^digest sha256=[0-9a-f]+ instructions=[0-9]+ "
+                                            "virtual_ns=[0-9]+\n$"));
+    EXPECT_EQ(create(arguments, "q\n").said, outcome.said);
+    EXPECT_EQ(create(arguments + " --set engine.block_limit=1", "q\n").said, outcome.said);
+    EXPECT_NE(create(arguments, "xq\n").said, outcome.said);
+}
+
+TEST_F(Create, leaves_a_guest_paused_when_told_so) {
+    const Outcome outcome = create("-p --digest --clock virtual " + config(crashes()));
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_THAT(outcome.said, HasSubstr("instructions=0 virtual_ns=0"));
+}
+
+TEST_F(Create, prints_what_it_would_build_and_builds_nothing) {
+    const Outcome outcome = create("--dry-run " + config(crashes()));
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_THAT(outcome.shown, AllOf(HasSubstr("domain \"small\""), HasSubstr("console ring"),
+                                     HasSubstr("[scheduler]\nname = \"round_robin\"")));
+}
+
+TEST_F(Create, says_so_when_a_guest_waits_for_what_cannot_come) {
+    const Outcome outcome = create("--clock virtual " + config(sleeps()));
+    EXPECT_EQ(outcome.code, 6);
+    EXPECT_THAT(outcome.said, HasSubstr("can never come"));
+}
+
+TEST_F(Create, reads_a_machine_file_and_lets_settings_win) {
+    const std::string machine =
+        file("lab.toml", "[clock]\nname = \"virtual\"\ninstruction_ps = 2000\n");
+    const std::string arguments =
+        "--digest --machine " + machine + " " + config(shuts_down(SHUTDOWN_poweroff));
+    EXPECT_THAT(create(arguments).said, HasSubstr("instructions=5 virtual_ns=10"));
+    EXPECT_THAT(create(arguments + " --set clock.instruction_ps=4000").said,
+                HasSubstr("instructions=5 virtual_ns=20"));
+}
+
+TEST_F(Create, refuses_what_it_does_not_know_with_two_and_one_message) {
+    const std::string good = config(shuts_down(0));
+    const std::string bad_machine = file("bad.toml", "[clock]\n\nnam = \"wall\"\n");
+    const struct {
+        std::string arguments, message;
+    } cases[] = {
+        {"", "no config given"},
+        {"--clok wall " + good, "clok"},
+        {"--clock wal " + good, "--clock: there is no clock \"wal\" (did you mean \"wall\"?)"},
+        {"--set scheduler.nam=x " + good, "did you mean \"name\"?"},
+        {"--set shed.x=1 " + good, "there is no table [shed]"},
+        {"--machine " + bad_machine + " " + good, "bad.toml:3: [clock] has no parameter \"nam\""},
+        {"--record file " + good, "not built yet"},
+        {"--replay file " + good, "not built yet"},
+        {good + " memmory=9", "memmory"},
+        {good + " memory=100000", "memory"},
+        {good + " vcpus=2", "vcpus"},
+        {good + " memory=1", "memory"},
+        {good + " kernel=/bin/true", "/bin/true"},
+    };
+    for (const auto& each : cases) {
+        const Outcome outcome = create(each.arguments);
+        EXPECT_EQ(outcome.code, 2) << each.arguments;
+        EXPECT_THAT(outcome.said, AllOf(StartsWith("ring3: error: "), HasSubstr(each.message)));
+    }
+}
+
+TEST_F(Create, answers_four_when_the_host_lacks_a_file) {
+    const std::string good = config(shuts_down(0));
+    for (const std::string& arguments :
+         {good + " kernel=/nonexistent/vmlinuz", good + " ramdisk=/nonexistent/initrd",
+          "--machine /nonexistent/lab.toml " + good}) {
+        const Outcome outcome = create(arguments);
+        EXPECT_EQ(outcome.code, 4) << arguments;
+        EXPECT_THAT(outcome.said, HasSubstr("/nonexistent/"));
+    }
+}
+
+TEST_F(Create, refuses_a_terminal_under_the_virtual_clock_and_says_what_to_do) {
+    const std::string path = config(shuts_down(0));
+    int master = -1;
+    const pid_t child = forkpty(&master, nullptr, nullptr, nullptr);
+    if (child == 0) {
+        const std::string program = fmt::format("{}/ring3", build_info::binary_dir);
+        execl(program.c_str(), "ring3", "create", "-c", "--clock", "virtual", path.c_str(),
+              nullptr);
+        _exit(127);
+    }
+    std::string said(4096, '\0');
+    const ssize_t count = read(master, said.data(), said.size());
+    int status = 0;
+    waitpid(child, &status, 0);
+    close(master);
+    EXPECT_EQ(WEXITSTATUS(status), 2);
+    EXPECT_THAT(said.substr(0, static_cast<std::size_t>(std::max<ssize_t>(count, 0))),
+                HasSubstr("< /dev/null"));
+}
+
+TEST_F(Create, ends_in_order_when_it_is_interrupted) {
+    launcher = "timeout --foreground --preserve-status --signal INT 0.5";
+    const Outcome outcome = create("--digest " + config(spins()));
+    EXPECT_EQ(outcome.code, 130);
+    EXPECT_THAT(outcome.said, StartsWith("digest sha256="));
+}
+
+}  // namespace
+}  // namespace ring3
