@@ -64,12 +64,14 @@ public:
     static constexpr std::uint64_t end = base + pages * page_size;  ///< first unmapped byte
 
     explicit BareGuest(std::map<std::string, std::int64_t> engine_params = {},
-                       const std::string& model = "x86-64-v2") {
+                       const std::string& model = "x86-64-v2",
+                       const std::string& host = "detect") {
         using namespace entry_bits;
         constexpr std::uint64_t flags = present | writable | user | accessed | dirty;
         Params params("engine");
         for (const auto& [name, value] : engine_params) params.set(name, {value, "test"});
         params.set("cpu_model", {model, "test"});
+        params.set("host", {host, "test"});
         params.set("code_cache_mib", {std::int64_t{4}, "test"});
         engine = Registry<Engine>::create("translator", params, frames);
         frames.set_derived_state(&engine->derived_state());

@@ -163,10 +163,12 @@ Duel::Duel(IsaLevel level)
     : level_(level),
       blocks_({}, model_of(level)),
       steps_({{"block_limit", 1}}, model_of(level)),
+      baseline_({}, model_of(level), "baseline"),
       surroundings_{
           // pushfq reads all flags, and is never reached where the budget is one instruction.
           {"alone, flags live", {}, {0x9c}, &blocks_, true, false},
           {"block_limit 1", {}, {0x9c}, &steps_, true, false},
+          {"host without BMI2", {}, {0x9c}, &baseline_, true, false},
           // test rax, rax
           {"alone, flags dead", {}, {0x48, 0x85, 0xc0}, &blocks_, false, false},
           // nop; movaps xmm0, xmm0 ... ud2

@@ -46,7 +46,7 @@ private:
 
     IsaLevel level_;
     NativeCpu cpu_;
-    BareGuest blocks_, steps_;
+    BareGuest blocks_, steps_, baseline_;
     std::vector<Surroundings> surroundings_;
     Outcome native_;
     std::array<std::uint8_t, BareGuest::pages * page_size> native_memory_;

@@ -24,6 +24,10 @@ TranslatorSettings read_settings(Params& params) {
                                    "the instructions that guests have") == "x86-64-v3"
                          ? IsaLevel::x86_64_v3
                          : IsaLevel::x86_64_v2;
+    settings.baseline_host =
+        params.choice("host", "detect", {"detect", "baseline"},
+                      "what translated code may use of the host's CPU: all, or SSE4.2 alone") ==
+        "baseline";
     return settings;
 }
 

@@ -18,6 +18,12 @@ HostFeatures HostFeatures::detect() {
     return features;
 }
 
+HostFeatures HostFeatures::baseline() {
+    HostFeatures features;
+    features.avx = detect().avx;
+    return features;
+}
+
 Translation BlockTranslator::translate(const TranslationRequest& request) const {
     FlagScan scan(request.code, level_);
     const auto start = static_cast<std::uint32_t>(request.rip - request.page);

@@ -77,6 +77,8 @@ struct HostFeatures {
     bool avx = false;
 
     static HostFeatures detect();
+    /// The least that translated code needs; AVX as detected, since the model decides about it.
+    static HostFeatures baseline();
 };
 
 class BlockTranslator {

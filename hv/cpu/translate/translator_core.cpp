@@ -38,7 +38,7 @@ TranslatorCore::TranslatorCore(const TranslatorSettings& settings, FrameTable& f
     : settings_(settings),
       frames_(frames),
       tables_(frames),
-      host_(HostFeatures::detect()),
+      host_(settings.baseline_host ? HostFeatures::baseline() : HostFeatures::detect()),
       context_(std::make_unique<Context>()),
       cache_(settings.code_cache_bytes),
       stubs_([this] {

@@ -24,6 +24,7 @@ struct TranslatorSettings {
     unsigned block_limit = 32;  ///< most guest instructions in a block
     std::size_t code_cache_bytes = 0;
     IsaLevel level = IsaLevel::x86_64_v2;
+    bool baseline_host = false;  ///< as if the host had neither BMI2 nor FSGSBASE
 };
 
 class TranslatorCore final : public DerivedState, private DataAccess {
