@@ -64,8 +64,7 @@ public:
     static constexpr std::uint64_t end = base + pages * page_size;  ///< first unmapped byte
 
     explicit BareGuest(std::map<std::string, std::int64_t> engine_params = {},
-                       const std::string& model = "x86-64-v2",
-                       const std::string& host = "detect") {
+                       const std::string& model = "x86-64-v2", const std::string& host = "detect") {
         using namespace entry_bits;
         constexpr std::uint64_t flags = present | writable | user | accessed | dirty;
         Params params("engine");

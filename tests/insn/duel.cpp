@@ -66,11 +66,6 @@ bool are_near(const FpuField& field, const std::byte* native, const std::byte* e
     };
     long double x = 0;
     std::memcpy(&x, sample.state.xsave.data() + 32, 10);
-    // Outside of these ranges the results are undefined.
-    const bool is_x87 = field.name == "fsw" || field.name.starts_with("st");
-    if (is_x87 && sample.insn.mnemonic == ZYDIS_MNEMONIC_FYL2XP1 && std::fabs(x) > 0.29L)
-        return true;
-    if (is_x87 && sample.insn.mnemonic == ZYDIS_MNEMONIC_F2XM1 && std::fabs(x) > 1) return true;
     if (field.name == "fsw") {
         // C0 to C3 but C2, and how the result was rounded.
         constexpr std::uint16_t free_bits = 0x4100 | 0x200 | 0x30;
