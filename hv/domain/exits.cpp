@@ -15,7 +15,7 @@ namespace ring3 {
 namespace {
 
 namespace vector {
-constexpr std::uint8_t breakpoint = 3, device_not_available = 7, general_protection = 13,
+constexpr std::uint8_t debug = 1, breakpoint = 3, device_not_available = 7, general_protection = 13,
                        page_fault = 14;
 }
 
@@ -42,6 +42,16 @@ void deliver_interrupt(Vcpu& vcpu, const Exit& exit) {
     enter_trap(vcpu, vector::general_protection, exit.vector * 8u + idt_bit);
 }
 
+/// Xen returns from a hypercall by SYSRET, and that traps at once where IRET, setting TF, lets one
+/// more instruction run.
+void trap_if_single_stepped(Vcpu& vcpu) {
+    constexpr std::uint64_t dr6_single_step = 1u << 14;
+    if ((vcpu.cpu.rflags & rflags::tf) == 0) return;
+    vcpu.cpu.dr[6] |= dr6_single_step;
+    ++vcpu.domain().exception_count[vector::debug];
+    enter_trap(vcpu, vector::debug, std::nullopt);
+}
+
 }  // namespace
 
 Domain::Next Domain::handle_exit(Vcpu& vcpu, const Exit& exit) {
@@ -50,7 +60,7 @@ Domain::Next Domain::handle_exit(Vcpu& vcpu, const Exit& exit) {
             break;
         case Exit::Reason::syscall:
             if (vcpu.cpu.kernel_mode) {
-                do_hypercall(vcpu);
+                if (do_hypercall(vcpu) && !shutdown_reason_) trap_if_single_stepped(vcpu);
             } else {
                 enter_syscall(vcpu, exit.length);
             }

@@ -68,13 +68,13 @@ Hypercall find_hypercall(std::uint64_t number) {
     return number < table.size() ? table[number] : nullptr;
 }
 
-void do_hypercall(Vcpu& vcpu) {
+bool do_hypercall(Vcpu& vcpu) {
     CpuState& cpu = vcpu.cpu;
     const std::uint64_t number = cpu.reg(Gpr::rax);
     const Hypercall handler = find_hypercall(number);
     if (handler == nullptr) {
         cpu.reg(Gpr::rax) = static_cast<std::uint64_t>(std::int64_t{-XEN_ENOSYS});
-        return;
+        return true;
     }
     ++vcpu.domain().hypercall_count[number];
     HypercallArguments arguments;
@@ -87,7 +87,7 @@ void do_hypercall(Vcpu& vcpu) {
             cpu.reg(Gpr::rax) = static_cast<std::uint64_t>(result.value);
             break;
         case HypercallResult::Kind::state_replaced:
-            break;
+            return false;
         case HypercallResult::Kind::again: {
             constexpr std::uint64_t syscall_length = 2;
             cpu.rip -= syscall_length;
@@ -97,6 +97,7 @@ void do_hypercall(Vcpu& vcpu) {
             break;
         }
     }
+    return true;
 }
 
 }  // namespace ring3

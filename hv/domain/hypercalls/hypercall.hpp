@@ -43,8 +43,9 @@ using Hypercall = HypercallResult (*)(Vcpu& caller, const HypercallArguments& ar
 /// Null: no hypercall has this number.
 Hypercall find_hypercall(std::uint64_t number);
 
-/// SYSCALL in guest kernel mode has just retired: acts on RAX and the argument registers.
-void do_hypercall(Vcpu& vcpu);
+/// SYSCALL in guest kernel mode has just retired: acts on RAX and the argument registers. False:
+/// all registers are other ones now (iret), so that nothing returns to behind the SYSCALL.
+bool do_hypercall(Vcpu& vcpu);
 
 /// How many items a call may work on before it returns to the guest, RIP at the SYSCALL again and
 /// its arguments moved on, as Xen does when it is preempted. Far above what a guest asks for in

@@ -109,6 +109,28 @@ TEST_F(Exits, do_not_ask_int3_for_privilege_but_int_3) {
     EXPECT_EQ(word(2), 3u * 8 + 2);
 }
 
+TEST_F(Exits, trap_at_once_behind_a_hypercall_that_is_single_stepped) {
+    cpu.reg(Gpr::rsp) = SmallDomain::stack_top;
+    cpu.rflags |= rflags::tf;
+    small.hypercall(__HYPERVISOR_sched_op, {SCHEDOP_yield});
+    EXPECT_EQ(cpu.rip, handler(1));
+    EXPECT_EQ(word(2), 0x4002u);
+    EXPECT_EQ(word(4) & rflags::tf, rflags::tf);
+    EXPECT_EQ(cpu.rflags & rflags::tf, 0u);
+    EXPECT_EQ(cpu.dr[6], 0xffff'4ff0u);
+}
+
+TEST_F(Exits, let_one_instruction_run_after_an_iret_that_sets_tf) {
+    // rax, r11, rcx, flags; rip, cs, rflags, rsp, ss
+    std::array<std::uint64_t, 9> frame{0, 0, 0, 0, 0x5000, 0xe030, rflags::tf, 0, FLAT_KERNEL_SS};
+    frame[7] = SmallDomain::stack_top;
+    cpu.reg(Gpr::rsp) = SmallDomain::stack_top - sizeof frame;
+    small.put(cpu.reg(Gpr::rsp), frame);
+    small.hypercall(__HYPERVISOR_iret);
+    EXPECT_EQ(cpu.rip, 0x5000u);
+    EXPECT_EQ(cpu.rflags & rflags::tf, rflags::tf);
+}
+
 TEST_F(Exits, crash_the_domain_on_an_instruction_that_is_not_built) {
     Exit exit;
     exit.reason = Exit::Reason::not_built;
