@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Instructions that trap, one function each; the trap's RIP is reported as an offset from its start.
+// Instructions that trap, one function each; the trap's RIP is reported as an offset from its
+// start.
 
 .macro probe name:req
     .balign 16

@@ -9,15 +9,13 @@
 #include "tests/guest/kernel/pages.hpp"
 #include "tests/guest/kernel/trap.hpp"
 
-#define GUEST_USER_CODE(X)                                                                   \
-    X(system_call)                                                                           \
-    X(system_call_flags)                                                                     \
-    X(invalid_opcode)                                                                        \
-    X(divide)                                                                                \
-    X(breakpoint)                                                                            \
-    X(int_0x80) X(int_0x81) X(halt) X(read_unmapped) X(write_own_code) X(write_stack)        \
-        X(jump_unmapped) X(read_kernel) X(read_m2p) X(clear_interrupts) X(flags) X(segments) \
-            X(gs_read) X(single_step)
+// clang-format off
+#define GUEST_USER_CODE(X)                                                                  \
+    X(system_call) X(system_call_flags)                                                     \
+    X(invalid_opcode) X(divide) X(breakpoint) X(int_0x80) X(int_0x81) X(halt)               \
+    X(read_unmapped) X(write_own_code) X(write_stack) X(jump_unmapped) X(read_kernel)       \
+    X(read_m2p) X(clear_interrupts) X(flags) X(segments) X(gs_read) X(single_step)
+// clang-format on
 
 extern "C" {
 extern const char user_code[];

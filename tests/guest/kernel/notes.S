@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The Xen notes. With GUEST_HYPERCALL_PAGE the kernel asks for a hypercall page, a p2m list at a place
-// of its own and an initrd that is not mapped; without, it executes `syscall` itself and takes the
-// older defaults: between them, both of a builder's ways are walked.
+// The Xen notes. With GUEST_HYPERCALL_PAGE the kernel asks for a hypercall page, a p2m list at a
+// place of its own and an initrd that is not mapped; without, it executes `syscall` itself and
+// takes the older defaults: between them, both of a builder's ways are walked.
 
 #define VIRT_BASE 0xffffffff80000000
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The entry point: keeps the registers as Xen gave them, and goes on in C++ on a stack of our own (the
-// place of Xen's boot stack depends on who built the domain).
+// The entry point: keeps the registers as Xen gave them, and goes on in C++ on a stack of our own
+// (the place of Xen's boot stack depends on who built the domain).
 
     .text
     .globl start
@@ -59,7 +59,8 @@ guard_landing:
     pop %rbx
     ret
 
-// void enter_user(UserRegisters*): rip, rsp, rflags, rax, flags of the iret. Comes back through a trap.
+// void enter_user(UserRegisters*): rip, rsp, rflags, rax, flags of the iret. Comes back through a
+// trap.
     .globl enter_user
 enter_user:
     pushq $0xe02b           // ss: Xen's own flat ring-3 segment

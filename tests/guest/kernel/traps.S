@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Where Xen delivers: one stub per vector, one for the event upcall, one for system calls of user mode.
+// Where Xen delivers: one stub per vector, one for the event upcall, one for system calls of user
+// mode.
 // Xen's frame is rcx, r11, [error code,] rip, cs, rflags, rsp, ss; ours is struct TrapFrame.
 
 .macro stub name:req, vector:req, has_error_code:req

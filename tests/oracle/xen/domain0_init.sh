@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
-# Process 1 of domain 0: starts the toolstack, then one domU after another, and prints their consoles.
+# Process 1 of domain 0: starts the toolstack, then one domU after another; prints their consoles.
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Runs the test guest as a domU on the real Xen, and records what it prints: expected/<group>.txt.
-# Debian's own hypervisor runs under QEMU's TCG, with Debian's kernel and xen-utils as domain 0; nothing
-# is installed, and no privilege is needed.
+# Debian's own hypervisor runs under QEMU's TCG, with Debian's kernel and xen-utils as domain 0;
+# nothing is installed, and no privilege is needed.
 #
 #   record.sh GUEST [GROUP...]      GUEST: build/release/tests/guest/pv_guest
 #
-# Without groups: all of tests/guest/groups/groups.hpp. About two minutes; a hostile guest that runs on
-# costs twelve seconds more.
+# Without groups: all of tests/guest/groups/groups.hpp. About two minutes; a hostile guest that runs
+# on costs twelve seconds more.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,15 +20,17 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-kernel=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[^ ]*\)/\1/p' | head -1)
-apt-get -q download xen-hypervisor-4.17-amd64 xen-utils-4.17 busybox-static "$kernel" >apt.log 2>&1 ||
-    { cat apt.log; exit 4; }
+kernel=$(apt-cache depends linux-image-amd64 |
+    sed -n 's/.*Depends: \(linux-image-[^ ]*\)/\1/p' | head -1)
+apt-get -q download xen-hypervisor-4.17-amd64 xen-utils-4.17 busybox-static "$kernel" \
+    >apt.log 2>&1 || { cat apt.log; exit 4; }
 for package in *.deb; do dpkg-deb -x "$package" debian; done
 zcat debian/boot/xen-4.17-amd64.gz >xen.elf
 
-# Domain 0: busybox, xl and the daemons that it needs, with their libraries, which come with libxen-dev.
+# Domain 0: busybox, xl and the daemons that it needs, with their libraries (from libxen-dev).
 root=$work/initramfs
-mkdir -p "$root"/{bin,dev,etc/xen,lib/modules,log,proc,run,sys,var/lib/xen,var/lib/xenstored,var/log/xen}
+mkdir -p "$root"/{bin,dev,etc/xen,lib/modules,log,proc,run,sys} \
+    "$root"/var/{lib/xen,lib/xenstored,log/xen}
 ln -s ../run "$root/var/run"
 : >"$root/etc/xen/xl.conf"
 cp "$here/domain0_init.sh" "$root/init"
