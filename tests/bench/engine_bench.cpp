@@ -12,7 +12,8 @@
 namespace ring3::test {
 namespace {
 
-/// Forty instructions such as compilers make: moves, arithmetic, loads, stores, a compare, a branch.
+/// Forty instructions such as compilers make: moves, arithmetic, loads, stores, a compare, a
+/// branch.
 std::vector<std::uint8_t> ordinary_code() {
     const std::vector<std::uint8_t> piece{
         0x48, 0x8b, 0x47, 0x08,        // mov rax, [rdi+8]
