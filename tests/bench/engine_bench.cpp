@@ -7,6 +7,7 @@
 
 #include "hv/cpu/decode/insn.hpp"
 #include "hv/cpu/translate/translate.hpp"
+#include "hv/memory/derived_state.hpp"
 #include "tests/insn/bare_guest.hpp"
 
 namespace ring3::test {
