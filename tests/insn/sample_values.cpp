@@ -97,7 +97,7 @@ void SampleMaker::interesting_bytes(std::uint8_t* to, std::size_t size) {
                                   (static_cast<double>(random_.below(1'000'000)) - 500'000) / 64);
                 break;
             case 3:
-                value = 0x0101'0101'0101'0101 * random_.byte();
+                value = 0x0101'0101'0101'0101u * random_.byte();
                 break;
             case 4:  // few letters and an early end, for the string instructions of SSE4.2
                 for (unsigned b = 0; b < 8; ++b) {
