@@ -55,7 +55,6 @@ TranslatorCore::TranslatorCore(const TranslatorSettings& settings, FrameTable& f
     context_->host_mxcsr = cpp_mxcsr;
     context_->tag_mask = static_cast<std::uint64_t>(Tlb::entries - 1) << page_shift;
     context_->page_mask = page_mask;
-    context_->sign_mask = std::uint64_t{1} << 63;
     context_->fpu_absent = 1;
     two_pages_.resize(2 * page_size);
 }

@@ -40,11 +40,6 @@ public:
     void frame_written(Mfn frame, std::uint64_t offset, std::uint64_t length) override;
 
 private:
-    struct Fetched {
-        Insn insn;
-        Block* block = nullptr;
-    };
-
     // The run loop.
     void load(const CpuState& state);
     void store(CpuState& state) const;

@@ -114,11 +114,8 @@ HypercallResult sched_op(Vcpu& caller, const HypercallArguments& arguments) {
 HypercallResult sched_op_compat(Vcpu& caller, const HypercallArguments& arguments) {
     switch (static_cast<std::uint32_t>(arguments[0])) {
         case SCHEDOP_yield:
-            caller.has_yielded = true;
-            return 0;
         case SCHEDOP_block:
-            caller.block();
-            return 0;
+            return sched_op(caller, arguments);
         case SCHEDOP_shutdown:
             return shut_down(caller, static_cast<std::uint32_t>(arguments[1]));
         default:
