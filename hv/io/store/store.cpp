@@ -219,31 +219,35 @@ Error Store::watch(DomainId who, std::string_view path, std::string_view token) 
     std::string full = special ? std::string(path) : absolute(who, path);
     if (full.empty() || (special && !is_valid_path(path))) return Error::inval;
 
-    std::uint32_t own = 0;
-    for (const Watch& watch : watches_) {
-        if (watch.watcher != who) continue;
-        if (watch.path == full && watch.token == token) return Error::exist;
-        ++own;
-    }
-    if (who != domain0 && own >= limits_.watches) return Error::too_big;
-    watches_.push_back({who, std::move(full), relative, std::string(token)});
-    deliver_(who, std::string(path), watches_.back().token);
+    if (watches_.contains(who, full, token)) return Error::exist;
+    if (who != domain0 && watches_.used_by(who).count >= limits_.watches) return Error::too_big;
+    watches_.add({who, std::move(full), std::string(token), relative});
+    deliver_(who, std::string(path), std::string(token));
     return Error::none;
 }
 
 Error Store::unwatch(DomainId who, std::string_view path, std::string_view token) {
     const std::string full = path.starts_with('@') ? std::string(path) : absolute(who, path);
     if (full.empty()) return Error::inval;
-    const auto it = std::find_if(watches_.begin(), watches_.end(), [&](const Watch& watch) {
-        return watch.watcher == who && watch.path == full && watch.token == token;
-    });
-    if (it == watches_.end()) return Error::noent;
-    watches_.erase(it);
-    return Error::none;
+    return watches_.remove(who, full, token) ? Error::none : Error::noent;
 }
 
-void Store::reset_watches(DomainId who) {
-    std::erase_if(watches_, [&](const Watch& watch) { return watch.watcher == who; });
+void Store::reset_watches(DomainId who) { watches_.remove_all(who); }
+
+std::uint64_t Store::add_native_watch(const std::string& path, NativeWatch::Callback callback) {
+    HV_CHECK(is_valid_path(path) && (path.starts_with('/') || path.starts_with('@')),
+             "a back end watches a path that cannot exist");
+    const std::uint64_t number = native_.add(std::move(callback));
+    Watch watch{domain0, path, {}};
+    watch.native = number;
+    watches_.add(std::move(watch));
+    native_.queue(number, path);
+    return number;
+}
+
+void Store::remove_native_watch(const std::string& path, std::uint64_t number) {
+    watches_.remove_native(number, path);
+    native_.remove(number);
 }
 
 Error Store::start_transaction(DomainId who, TransactionId& id) {
@@ -304,26 +308,27 @@ void Store::release(DomainId domain) {
 /// Tells who watches `path`, something above it, or something below it that is gone now. Only those
 /// who may read what changed; `before` is the tree as it was.
 void Store::fire(const std::string& path, const Tree& before) {
-    const bool gone = tree_.find(path) == nullptr;
-    // A callee must not be able to upset the loop.
-    const std::vector<Watch> watches = watches_;
-    for (const Watch& watch : watches) {
-        const bool above = watch.path == path || is_below(path, watch.path);
-        const bool below = gone && is_below(watch.path, path) && before.find(watch.path) != nullptr;
-        if (!above && !below) continue;
-        const std::string& changed = above ? path : watch.path;
-        const Node& judge = gone ? before.nearest(changed) : *tree_.find(changed);
-        if (!includes(rights_of(watch.watcher, judge), Rights::read)) continue;
-        const std::size_t skip = watch.relative ? home_of(watch.watcher).size() + 1 : 0;
-        deliver_(watch.watcher, changed.substr(skip), watch.token);
+    const Node* const node = tree_.find(path);
+    const Node& judge = node != nullptr ? *node : before.nearest(path);
+    for (const Watch& watch : watches_.at_or_above(path))
+        if (includes(rights_of(watch.watcher, judge), Rights::read)) tell(watch, path);
+    if (node != nullptr) return;
+    for (const Watch& watch : watches_.below(path)) {
+        const Node* const gone = before.find(watch.path);
+        if (gone != nullptr && includes(rights_of(watch.watcher, *gone), Rights::read))
+            tell(watch, watch.path);
     }
 }
 
 void Store::fire_special(std::string_view name) {
-    const std::vector<Watch> watches = watches_;
-    for (const Watch& watch : watches)
-        if (watch.path == name && watch.watcher == domain0)
-            deliver_(watch.watcher, watch.path, watch.token);
+    for (const Watch& watch : watches_.at(name))
+        if (watch.watcher == domain0) tell(watch, watch.path);
+}
+
+void Store::tell(const Watch& watch, const std::string& path) {
+    if (watch.native != 0) return native_.queue(watch.native, path);
+    const std::size_t skip = watch.relative ? home_of(watch.watcher).size() + 1 : 0;
+    deliver_(watch.watcher, path.substr(skip), watch.token);
 }
 
 }  // namespace ring3::store

@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "hv/base/units.hpp"
+#include "hv/io/store/native_watch.hpp"
 #include "hv/io/store/tree.hpp"
+#include "hv/io/store/watches.hpp"
 
 namespace ring3::store {
 
@@ -88,15 +90,15 @@ public:
     void release(DomainId domain);
     bool is_introduced(DomainId domain) const { return introduced_.contains(domain); }
 
+    /// Calls the callbacks of all NativeWatches whose paths have changed, in order, until none is
+    /// left to call. For whoever drives the store: after it has served a connection or written.
+    void deliver_native() { native_.deliver(); }
+    bool has_native_events() const { return native_.are_waiting(); }
+
     static std::string home_of(DomainId domain);
 
 private:
-    struct Watch {
-        DomainId watcher{};
-        std::string path;  ///< absolute, or a special name with '@'
-        bool relative = false;
-        std::string token;
-    };
+    friend class NativeWatch;
     struct Transaction {
         Tree base;
         Tree tree;
@@ -109,6 +111,9 @@ private:
     class Request;
     friend class Request;
 
+    std::uint64_t add_native_watch(const std::string& path, NativeWatch::Callback callback);
+    void remove_native_watch(const std::string& path, std::uint64_t number);
+    void tell(const Watch& watch, const std::string& path);
     void fire(const std::string& path, const Tree& before);
     void fire_special(std::string_view name);
     std::uint64_t next_generation() { return ++generation_; }
@@ -117,7 +122,8 @@ private:
     const Limits limits_;
     Tree tree_;
     std::uint64_t generation_ = 0;
-    std::vector<Watch> watches_;
+    Watches watches_;
+    NativeEvents native_;
     std::map<Key, Transaction> transactions_;
     std::map<DomainId, TransactionId> last_transaction_;
     std::set<DomainId> introduced_;
