@@ -30,6 +30,7 @@ public:
         if (listener_) listener_(lines_.back());
     }
     const std::deque<Line>& lines() const { return lines_; }
+    void clear() { lines_.clear(); }
 
 private:
     static constexpr std::size_t most_lines = 1000;

@@ -2,6 +2,7 @@
 #include "hv/machine/machine.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
@@ -68,8 +69,28 @@ Guest& Machine::add_guest(GuestSpec spec) {
             std::make_unique<ScriptedInput>(timers_, member.guest, parameters_.input_quiet);
         member.guest.on_output = [this, &member] { member.input->output_seen(time()); };
     }
-    start(member);
+    try {
+        start(member);
+    } catch (...) {
+        remove_guest(member.guest);
+        throw;
+    }
     return member.guest;
+}
+
+void Machine::remove_guest(Guest& guest) {
+    HV_CHECK(running_ == nullptr, "a guest is removed while a vCPU runs");
+    const auto it = std::find_if(members_.begin(), members_.end(),
+                                 [&](const Member& member) { return &member.guest == &guest; });
+    HV_CHECK(it != members_.end(), "a guest of no machine");
+    end(*it);
+    members_.erase(it);
+}
+
+std::vector<Guest*> Machine::guests() {
+    std::vector<Guest*> all;
+    for (Member& member : members_) all.push_back(&member.guest);
+    return all;
 }
 
 /// Makes the member's next domain. Domain identities are not used twice.
@@ -86,6 +107,22 @@ void Machine::start(Member& member) {
     member.guest.build(store_);
     say(LogLevel::info, fmt::format("d{}: \"{}\" is built with {} MiB", last_id_.raw,
                                     member.guest.name(), domain.memory().raw / frames_per_mib));
+}
+
+/// A reboot. What its config names may be gone meanwhile: that is the end of this guest only.
+void Machine::start_again(Member& member) {
+    try {
+        start(member);
+    } catch (const std::runtime_error& error) {
+        say_not_started_again(member, error);
+        member.is_settled = true;
+        end(member);
+    }
+}
+
+void Machine::say_not_started_again(const Member& member, const std::runtime_error& error) {
+    say(LogLevel::error,
+        fmt::format("{}: cannot be started again: {}", member.guest.name(), error.what()));
 }
 
 /// Takes the member's domain away.

@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,9 +45,13 @@ public:
     Machine(const Machine&) = delete;
     Machine& operator=(const Machine&) = delete;
 
-    /// Builds a domain; it can run from now on. Throws ConfigError or EnvironmentError. The Guest
-    /// lives as long as the machine.
+    /// Builds a domain; it can run from now on. Throws ConfigError or EnvironmentError, and then
+    /// there is none. The Guest lives as long as the machine, or until it is removed.
     Guest& add_guest(GuestSpec spec);
+    /// Takes a guest away, whatever it does. Between two slices only.
+    void remove_guest(Guest& guest);
+    /// In the order of their making.
+    std::vector<Guest*> guests();
     End run();
 
     Time time();
@@ -57,6 +62,9 @@ public:
     std::string digest();
 
     Frames free_frames() const { return frames_.free(); }
+    Frames memory() const { return parameters_.memory; }
+    store::Store& store() { return store_; }
+    Log& messages() { return log_; }
     const Log& messages() const { return log_; }
     /// Of the machine and of each policy, with the values in effect.
     const MachineConfig& config() const { return config_; }
@@ -73,6 +81,7 @@ private:
     bool wants_stop();
     Time next_look(Time now) const;
     void do_what_is_due();
+    void give_outside_its_turn();
     bool sleep();
     bool all_settled() const;
     void act_on_ends();
@@ -80,6 +89,8 @@ private:
 
     // Guests, machine.cpp.
     void start(Member& member);
+    void start_again(Member& member);
+    void say_not_started_again(const Member& member, const std::runtime_error& error);
     void end(Member& member);
     Member& member_of(const Domain& domain);
     Runner& runner_of(const Vcpu& vcpu);
@@ -123,6 +134,7 @@ private:
     std::uint64_t wakes_ = 0;
     Kicks kicks_;
     Time next_look_{};
+    Time next_turn_{};
 };
 
 }  // namespace ring3

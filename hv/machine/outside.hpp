@@ -15,7 +15,13 @@ public:
     virtual bool wants_stop() = 0;
     /// Called every few milliseconds of an open world: hand in what has arrived.
     virtual void look() {}
+    /// Called as often, between two slices: no vCPU runs, so that domains may be added, changed and
+    /// taken away.
+    virtual void take_turn() {}
+    /// The machine goes on without a living domain, waiting for new ones.
+    virtual bool wants_to_go_on() { return false; }
     /// No vCPU can run: sleep until something arrives, but at most so long.
+    /// This is a turn as well.
     virtual void wait(Duration at_most) = 0;
 };
 

@@ -2,6 +2,7 @@
 // The machine's run loop: pick a vCPU, run it for its slice or to the next event, do what is due,
 // sleep when nobody can run. Time moves only inside of Engine::run and while asleep.
 #include <algorithm>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -22,7 +23,8 @@ constexpr Duration look_every = 5ms;
 Machine::End Machine::run() {
     while (true) {
         act_on_ends();
-        if (all_settled()) return End::guests_ended;
+        if (all_settled() && !outside_.wants_to_go_on()) return End::guests_ended;
+        give_outside_its_turn();
         if (wants_stop()) return End::stopped;
 
         do_what_is_due();
@@ -98,6 +100,13 @@ void Machine::do_what_is_due() {
     }
 }
 
+void Machine::give_outside_its_turn() {
+    const Time now = time();
+    if (world() != Clock::World::open || next_turn_ > now) return;
+    outside_.take_turn();
+    next_turn_ = now + look_every;
+}
+
 /// The scheduler has nobody to run. False: and never will have.
 bool Machine::sleep() {
     // What a back end does unasked may wake somebody.
@@ -110,7 +119,7 @@ bool Machine::sleep() {
     const Duration rest = clock_->idle(retired(), next);
     if (rest > 0ns) outside_.wait(rest);
     // Look at once at what ended the sleep.
-    next_look_ = time();
+    next_look_ = next_turn_ = time();
     return true;
 }
 
@@ -142,19 +151,23 @@ void Machine::act_on_end(Member& member, std::uint32_t reason) {
         case OnShutdown::coredump_restart:
         case OnShutdown::restart:
             end(member);
-            start(member);
+            start_again(member);
             break;
         case OnShutdown::rename_restart: {
             // The old one stays for whoever looks into it; its name is the new one's.
             GuestSpec spec = member.guest.spec();
             member.guest.rename(fmt::format("{}-{}", config.name, last_id_.raw));
-            add_guest(std::move(spec));
+            try {
+                add_guest(std::move(spec));
+            } catch (const std::runtime_error& error) {
+                say_not_started_again(member, error);
+            }
             break;
         }
         case OnShutdown::destroy:
         case OnShutdown::coredump_destroy:
             // The last of all stays as it is: its state is the run's result (digest()).
-            if (!all_settled()) end(member);
+            if (outside_.wants_to_go_on() || !all_settled()) end(member);
             break;
         case OnShutdown::preserve:
             break;
