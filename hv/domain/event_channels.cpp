@@ -147,6 +147,7 @@ int EventChannels::close(EventPort port) {
             far.remote_port = EventPort{};
         }
     }
+    back_ends_.erase(port);
     *channel = EventChannel{};
     set_word(pending_array, port, word(pending_array, port) & ~bit(port));
     return 0;
@@ -158,7 +159,7 @@ int EventChannels::send(EventPort port) {
     switch (channel->state) {
         case EventChannel::State::interdomain:
             if (channel->remote_domain == domain0) {
-                domain_.hypervisor().notify_back_end(domain_, port);
+                notify_back_end(port);
             } else if (channel->remote_domain == domain_.id()) {
                 raise(channel->remote_port);
             } else if (Domain* const other =
@@ -192,7 +193,7 @@ void EventChannels::reset() {
     for (std::uint32_t port = 1; port < channels_.size(); ++port) close(EventPort{port});
 }
 
-bool EventChannels::bind_back_end(EventPort port) {
+bool EventChannels::bind_back_end(EventPort port, std::function<void()> on_event) {
     EventChannel* const channel = in_use(port);
     if (channel == nullptr || channel->state != EventChannel::State::unbound ||
         channel->remote_domain != domain0) {
@@ -200,7 +201,22 @@ bool EventChannels::bind_back_end(EventPort port) {
     }
     channel->state = EventChannel::State::interdomain;
     channel->remote_port = port;
+    back_ends_.insert_or_assign(port, std::move(on_event));
     return true;
+}
+
+void EventChannels::unbind_back_end(EventPort port) {
+    if (back_ends_.erase(port) == 0) return;
+    channels_[port.raw].state = EventChannel::State::unbound;
+    channels_[port.raw].remote_port = EventPort{};
+}
+
+void EventChannels::notify_back_end(EventPort port) {
+    const auto found = back_ends_.find(port);
+    if (found == back_ends_.end()) return;
+    // A copy: what is called may unbind itself.
+    const std::function<void()> on_event = found->second;
+    on_event();
 }
 
 bool EventChannels::raise_from_back_end(EventPort port) {

@@ -4,8 +4,9 @@
 // notifies.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <vector>
 
 #include "hv/abi/event_channel.hpp"
@@ -52,8 +53,10 @@ public:
     const EventChannel* find(EventPort port) const;
 
     /// A native back end of Domain-0 binds to a port that was allocated unbound for Domain-0.
-    /// False: it is no such port.
-    bool bind_back_end(EventPort port);
+    /// `on_event` is called, inside of the hypercall, when the guest sends. False: it is no such
+    /// port. Through BackEndPort, whose destructor unbinds.
+    bool bind_back_end(EventPort port, std::function<void()> on_event);
+    void unbind_back_end(EventPort port);
     /// A native back end signals the guest. False: the guest has closed the port.
     bool raise_from_back_end(EventPort port);
 
@@ -67,6 +70,7 @@ private:
     int free_port();
     EventChannel* in_use(EventPort port);
     void raise(EventPort port);
+    void notify_back_end(EventPort port);
     std::uint64_t word(std::uint64_t array, EventPort port) const;
     void set_word(std::uint64_t array, EventPort port, std::uint64_t value);
     void mark_pending(VcpuId vcpu, EventPort port);
@@ -75,6 +79,8 @@ private:
     Domain& domain_;
     /// As many as ports exist.
     std::vector<EventChannel> channels_;
+    /// What native back ends do on an event, by the guest's port.
+    std::map<EventPort, std::function<void()>> back_ends_;
 };
 
 }  // namespace ring3

@@ -37,9 +37,6 @@ public:
     /// ask Vcpu::is_runnable(). Called at most once for each block.
     virtual void wake(Vcpu& vcpu) = 0;
 
-    /// The guest signalled its port `port`, whose other end is a back end in Domain-0.
-    virtual void notify_back_end(Domain& domain, EventPort port) = 0;
-
     /// `domain` has just shut down or crashed (Domain::shutdown_reason()); no vCPU of it is
     /// runnable any more. Its memory stays until the machine drops it.
     virtual void domain_shutdown(Domain& domain) = 0;

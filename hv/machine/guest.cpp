@@ -75,23 +75,23 @@ void Guest::build(store::Store& store) {
         if (spec_.starts_paused) domain_->pause();
         domain_->adopt(build_domain(start.params, domain_->tables()));
     }
-    const auto raise = [this](EventPort port) {
-        return [this, port] { domain_->events().raise_from_back_end(port); };
-    };
     FrameTable& frames = domain_->frames();
-    console_ =
-        std::make_unique<Console>(frames, domain_->console.mfn, raise(domain_->console.port));
+    write_store_nodes(store, *domain_, name_, spec_.config);
+    console_port_ = std::make_unique<BackEndPort>(*domain_, domain_->console.port,
+                                                  [this] { console_->drain(); });
+    store_port_ =
+        std::make_unique<BackEndPort>(*domain_, domain_->store.port, [this] { store_->serve(); });
+    HV_CHECK(console_port_->is_bound() && store_port_->is_bound(),
+             "the back ends' event channels are taken");
+    console_ = std::make_unique<Console>(frames, domain_->console.mfn,
+                                         [this] { console_port_->notify(); });
     console_->set_sink([this](std::span<const std::byte> bytes) {
         if (spec_.show) spec_.show(bytes);
         if (on_output) on_output();
     });
     store_ = std::make_unique<store::Connection>(frames, domain_->store.mfn, store, domain_->id(),
-                                                 raise(domain_->store.port));
-    write_store_nodes(store, *domain_, name_, spec_.config);
+                                                 [this] { store_port_->notify(); });
     store.introduce(domain_->id());
-    const bool bound = domain_->events().bind_back_end(domain_->console.port) &&
-                       domain_->events().bind_back_end(domain_->store.port);
-    HV_CHECK(bound, "the back ends' event channels are taken");
 }
 
 void Guest::destroy(store::Store& store) {
@@ -101,6 +101,8 @@ void Guest::destroy(store::Store& store) {
         store.release(domain_->id());
         remove_store_nodes(store, *domain_);
     }
+    console_port_.reset();
+    store_port_.reset();
     console_.reset();
     store_.reset();
     domain_->release_memory();
@@ -110,11 +112,6 @@ void Guest::destroy(store::Store& store) {
 bool Guest::has_crashed() const {
     const auto reason = shutdown_reason();
     return reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog;
-}
-
-void Guest::notify(EventPort port) {
-    if (port == domain_->console.port && console_) console_->drain();
-    if (port == domain_->store.port && store_) store_->serve();
 }
 
 void Guest::poll_back_ends() {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "hv/base/units.hpp"
+#include "hv/domain/back_end_port.hpp"
 #include "hv/domain/domain.hpp"
 #include "hv/io/console/console.hpp"
 #include "hv/io/store/connection.hpp"
@@ -70,8 +71,6 @@ public:
     /// By its own doing or by a watchdog.
     bool has_crashed() const;
 
-    /// The guest signals a port whose other end is ours.
-    void notify(EventPort port);
     /// What back ends do without being asked.
     void poll_back_ends();
     void deliver_watch(std::string_view path, std::string_view token);
@@ -84,6 +83,8 @@ private:
     GuestSpec spec_;
     std::string name_;
     std::unique_ptr<Domain> domain_;
+    std::unique_ptr<BackEndPort> console_port_;
+    std::unique_ptr<BackEndPort> store_port_;
     std::unique_ptr<Console> console_;
     std::unique_ptr<store::Connection> store_;
     std::optional<std::uint32_t> last_reason_;

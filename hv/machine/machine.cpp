@@ -130,8 +130,10 @@ void Machine::end(Member& member) {
     for (Runner& runner : member.runners) scheduler_->leave(runner.view, time());
     // Timers first: they name vCPUs.
     member.runners.clear();
+    const Domain* const domain = member.guest.domain();
+    const DomainId id = domain != nullptr ? domain->id() : domain0;
     member.guest.destroy(store_);
-    engine_->forget_all();
+    engine_->forget_domain(id);
 }
 
 Machine::Member& Machine::member_of(const Domain& domain) {
@@ -182,10 +184,6 @@ void Machine::wake(Runner& runner) {
     ++wakes_;
     runner.vcpu.set_run_state(RunState::runnable, time());
     scheduler_->wake(runner.view, time(), kicks_);
-}
-
-void Machine::notify_back_end(Domain& domain, EventPort port) {
-    member_of(domain).guest.notify(port);
 }
 
 void Machine::domain_shutdown(Domain& domain) {

@@ -23,7 +23,7 @@
 #include "hv/machine/machine_parameters.hpp"
 #include "hv/machine/outside.hpp"
 #include "hv/machine/scripted_input.hpp"
-#include "hv/machine/timer_queue.hpp"
+#include "hv/base/timer_queue.hpp"
 #include "hv/memory/frame_table.hpp"
 #include "hv/memory/page_tables.hpp"
 #include "hv/sched/scheduler.hpp"
@@ -103,7 +103,6 @@ private:
     std::chrono::nanoseconds wall_clock_base() override;
     void set_timer(Vcpu& vcpu, std::optional<Time> deadline) override;
     void wake(Vcpu& vcpu) override;
-    void notify_back_end(Domain& domain, EventPort port) override;
     void domain_shutdown(Domain& domain) override;
     Domain* find_domain(DomainId id) override;
     void log(LogLevel level, std::string_view line) override;

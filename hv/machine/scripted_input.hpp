@@ -10,7 +10,7 @@
 
 #include "hv/base/units.hpp"
 #include "hv/machine/guest.hpp"
-#include "hv/machine/timer_queue.hpp"
+#include "hv/base/timer_queue.hpp"
 
 namespace ring3 {
 

@@ -3,12 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include "hv/domain/back_end_port.hpp"
 #include "tests/hv/domain/small_domain.hpp"
 
 namespace ring3 {
 namespace {
-
-using testing::ElementsAre;
 
 class EventChannelsTest : public testing::Test {
 protected:
@@ -92,22 +91,41 @@ TEST_F(EventChannelsTest, use_a_selector_bit_per_64_ports) {
 
 TEST_F(EventChannelsTest, drop_a_send_to_a_back_end_that_has_not_come_yet) {
     EXPECT_EQ(events.send(EventPort{2}), 0);
-    EXPECT_THAT(small.hypervisor.notified, ElementsAre());
+    int heard = 0;
+    EXPECT_TRUE(events.bind_back_end(EventPort{2}, [&] { ++heard; }));
+    EXPECT_EQ(heard, 0);
 }
 
 TEST_F(EventChannelsTest, connect_a_back_end) {
     const EventPort console{2};
     EXPECT_FALSE(events.raise_from_back_end(console));
-    EXPECT_TRUE(events.bind_back_end(console));
-    EXPECT_FALSE(events.bind_back_end(console)) << "once";
+    int heard = 0;
+    EXPECT_TRUE(events.bind_back_end(console, [&] { ++heard; }));
+    EXPECT_FALSE(events.bind_back_end(console, [] {})) << "once";
     EXPECT_EQ(events.send(console), 0);
-    EXPECT_THAT(small.hypervisor.notified, ElementsAre(console));
+    EXPECT_EQ(heard, 1);
     EXPECT_FALSE(events.is_pending(console));
     EXPECT_TRUE(events.raise_from_back_end(console));
     EXPECT_TRUE(events.is_pending(console));
     EXPECT_EQ(events.close(console), 0);
     EXPECT_FALSE(events.is_pending(console)) << "a closed port forgets";
     EXPECT_FALSE(events.raise_from_back_end(console));
+}
+
+TEST_F(EventChannelsTest, wait_for_another_back_end_when_one_has_gone) {
+    const EventPort console{2};
+    int heard = 0;
+    {
+        BackEndPort end(small.domain, console, [&] { ++heard; });
+        ASSERT_TRUE(end.is_bound());
+        EXPECT_EQ(events.send(console), 0);
+    }
+    EXPECT_EQ(events.send(console), 0);
+    EXPECT_EQ(heard, 1);
+    BackEndPort next(small.domain, console, [&] { ++heard; });
+    EXPECT_TRUE(next.is_bound());
+    EXPECT_EQ(events.send(console), 0);
+    EXPECT_EQ(heard, 2);
 }
 
 TEST_F(EventChannelsTest, connect_a_domain_with_itself) {
@@ -185,7 +203,7 @@ TEST_F(EventChannelsTest, refuse_ports_that_are_not_there) {
         EXPECT_EQ(events.send(nowhere), -XEN_EINVAL) << raw;
         EXPECT_EQ(events.close(nowhere), -XEN_EINVAL) << raw;
         EXPECT_EQ(events.bind_interdomain(abi::domid_self, nowhere), -XEN_EINVAL) << raw;
-        EXPECT_FALSE(events.bind_back_end(nowhere)) << raw;
+        EXPECT_FALSE(events.bind_back_end(nowhere, [] {})) << raw;
         EXPECT_FALSE(events.raise_from_back_end(nowhere)) << raw;
     }
     EXPECT_EQ(events.unmask(EventPort{1024}), -XEN_EINVAL);

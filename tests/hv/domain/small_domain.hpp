@@ -31,7 +31,6 @@ public:
     }
     void set_timer(Vcpu&, std::optional<Time> deadline) override { timer = deadline; }
     void wake(Vcpu&) override { ++wakes; }
-    void notify_back_end(Domain&, EventPort port) override { notified.push_back(port); }
     void domain_shutdown(Domain&) override { ++shutdowns; }
     Domain* find_domain(DomainId id) override {
         const auto found = others.find(id.raw);
@@ -50,7 +49,6 @@ public:
     std::optional<Time> timer;
     int wakes = 0;
     int shutdowns = 0;
-    std::vector<EventPort> notified;
     std::vector<std::string> lines;
     std::map<std::uint16_t, Domain*> others;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "hv/machine/timer_queue.hpp"
+#include "hv/base/timer_queue.hpp"
 
 namespace ring3 {
 
