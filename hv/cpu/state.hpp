@@ -63,6 +63,7 @@ struct CpuState {
     /// Root of user mode; zero raw value: none was set.
     Mfn user_root{};
     DomainId domain{};
+    VcpuId vcpu{};
     /// vm_assist(writable_pagetables): stores to read-only mapped L1 tables are emulated.
     bool table_write_assist = false;
 

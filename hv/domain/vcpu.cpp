@@ -18,6 +18,7 @@ Vcpu::Vcpu(Domain& domain, VcpuId id)
       environment_(std::make_unique<GuestEnvironment>(*this)),
       info_(domain.frames(), Mfn{}, 0) {
     cpu.domain = domain.id();
+    cpu.vcpu = id;
 }
 
 Vcpu::~Vcpu() = default;

@@ -14,14 +14,17 @@ class DerivedState {
 public:
     virtual ~DerivedState() = default;
 
-    /// A present leaf entry for this page changed or went away, in some address space: drop it in
-    /// all of them. Also told when a page of the machine-to-phys table moves.
-    virtual void page_changed(Vaddr page) = 0;
-    /// Present entries changed for pages that cannot be named one by one: drop every translation,
-    /// of every root and domain. hv/memory counts on it (FrameTable::walk_epoch).
-    virtual void all_pages_changed() = 0;
+    /// A present leaf entry of this domain for this page changed or went away, in some address
+    /// space: drop it in all of the domain's, on all of its vCPUs.
+    virtual void page_changed(DomainId domain, Vaddr page) = 0;
+    /// Present entries changed for pages that cannot be named one by one: drop every translation
+    /// of this domain, of every root. hv/memory counts on it (FrameTable::walk_epoch).
+    virtual void all_pages_changed(DomainId domain) = 0;
+    /// This page of the machine-to-phys table has moved: drop it for every domain.
+    virtual void xen_page_changed(Vaddr page) = 0;
     /// Rights to this frame were taken away (freed, shared, retyped): drop each translation to it,
-    /// and each block of code translated from it. The frame still has its backing during the call.
+    /// of its owner and of whom it was granted to, and each block of code translated from it. The
+    /// frame still has its owner and its backing during the call.
     virtual void frame_lost(Mfn frame) = 0;
     /// Bytes of a frame whose `Frame::has_code` is set were written other than by the engine.
     virtual void frame_written(Mfn frame, std::uint64_t offset, std::uint64_t length) = 0;

@@ -54,6 +54,7 @@ std::optional<Mfn> FrameTable::allocate(DomainId owner) {
     free_ = free_ - 1;
 
     const std::uint64_t index = lowest_free_word_ * bits_per_word + bit;
+    if (walk_epochs_.size() <= owner.raw) walk_epochs_.resize(owner.raw + std::size_t{1}, 1);
     Frame& frame = frames_[index];
     frame = Frame{.host = memory_.data() + index * page_size, .owner = owner, .allocated = true};
     return first_mfn + index;
@@ -80,7 +81,7 @@ void FrameTable::release(Mfn mfn) {
 }
 
 void FrameTable::release_all(DomainId owner) {
-    all_pages_changed();
+    all_pages_changed(owner);
     std::uint64_t run_start = 0, run_length = 0;  // of neighbours, discarded by one call
     for (std::uint64_t index = 0; index < total_.raw; ++index) {
         Frame& frame = frames_[index];
@@ -123,7 +124,7 @@ void FrameTable::set_m2p(Mfn mfn, Pfn pfn) {
         if (pfn.raw == ~std::uint64_t{0}) return;
         std::memset(m2p_memory_.data() + n * page_size, 0xff, page_size);
         m2p_set_[n] = true;
-        if (listener_ != nullptr) listener_->page_changed(m2p_start + n * page_size);
+        if (listener_ != nullptr) listener_->xen_page_changed(m2p_start + n * page_size);
     }
     std::memcpy(m2p_memory_.data() + mfn.raw * sizeof pfn.raw, &pfn.raw, sizeof pfn.raw);
 }
@@ -133,17 +134,18 @@ std::byte* FrameTable::m2p_page(std::uint64_t n) {
     return m2p_set_[n] ? m2p_memory_.data() + n * page_size : m2p_unset_;
 }
 
-void FrameTable::all_pages_changed() {
-    ++walk_epoch_;
-    if (listener_ != nullptr) listener_->all_pages_changed();
+void FrameTable::all_pages_changed(DomainId domain) {
+    if (domain.raw >= walk_epochs_.size()) return;  // it never had a table
+    ++walk_epochs_[domain.raw];
+    if (listener_ != nullptr) listener_->all_pages_changed(domain);
 }
 
 void FrameTable::entry_changed(const Frame& table, unsigned index) {
     if (!was_walked(table)) return;
     if (table.type != PageType::l1 || table.walked_at == Frame::several_places) {
-        all_pages_changed();
+        all_pages_changed(table.owner);
     } else if (listener_ != nullptr) {
-        listener_->page_changed(Vaddr{table.walked_at} + index * page_size);
+        listener_->page_changed(table.owner, Vaddr{table.walked_at} + index * page_size);
     }
 }
 

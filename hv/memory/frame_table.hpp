@@ -49,8 +49,8 @@ struct Frame {
     std::uint32_t type_count = 0;
     std::uint32_t ref_count = 0;
     /// The rest is written by successful walks that used this frame as a table, and holds only
-    /// while `walk_epoch` is FrameTable::walk_epoch(): what was derived before that is gone. Of an
-    /// L1 table: the virtual address that its entry 0 translated, or `several_places`.
+    /// while `walk_epoch` is its owner's FrameTable::walk_epoch(): what was derived before that is
+    /// gone. Of an L1 table: the virtual address that its entry 0 translated, or `several_places`.
     static constexpr std::uint64_t several_places = 2;
     std::uint64_t walked_at = 0;
     std::uint64_t walk_epoch = 0;
@@ -108,7 +108,7 @@ public:
     Pfn m2p(Mfn mfn) const;
     void set_m2p(Mfn mfn, Pfn pfn);
     /// The host page behind page `n` of the machine-to-phys table; null past its end. It moves
-    /// once: pages where nothing was set share one page of ones (DerivedState::page_changed tells).
+    /// once: pages where nothing was set share one page of ones (DerivedState::xen_page_changed).
     std::byte* m2p_page(std::uint64_t n);
     std::uint64_t m2p_pages() const { return m2p_set_.size(); }
 
@@ -116,15 +116,20 @@ public:
     void set_derived_state(DerivedState* listener) { listener_ = listener; }
     DerivedState* derived_state() const { return listener_; }
 
-    /// Counts the times that everything derived was dropped; a table that no walk has used since
-    /// then can change without a word.
-    std::uint64_t walk_epoch() const { return walk_epoch_; }
-    bool was_walked(const Frame& table) const { return table.walk_epoch == walk_epoch_; }
+    /// Counts the times that everything derived from a domain's tables was dropped; a table that no
+    /// walk has used since then can change without a word. The domain must have had a frame.
+    std::uint64_t walk_epoch(DomainId domain) const { return walk_epochs_[domain.raw]; }
+    bool was_walked(const Frame& table) const {
+        return table.walk_epoch == walk_epoch(table.owner);
+    }
     /// For an engine that goes on using under one root what it derived under another, because both
     /// hold the same entries: from now on changes of this root are told, too.
-    void mark_walked(Mfn root) { at(root).walk_epoch = walk_epoch_; }
-    /// Drops all translations.
-    void all_pages_changed();
+    void mark_walked(Mfn root) {
+        Frame& table = at(root);
+        table.walk_epoch = walk_epoch(table.owner);
+    }
+    /// Drops all translations of a domain.
+    void all_pages_changed(DomainId domain);
     /// An entry of an L1 table, or one that leads to several pages, takes something away.
     void entry_changed(const Frame& table, unsigned index);
     /// Bytes of `frame` were written by the hypervisor.
@@ -147,7 +152,8 @@ private:
     std::vector<bool> m2p_set_;
     alignas(page_size) std::byte m2p_unset_[page_size];
     DerivedState* listener_ = nullptr;
-    std::uint64_t walk_epoch_ = 1;
+    /// By domain; those of domains that have had a frame start at 1.
+    std::vector<std::uint64_t> walk_epochs_;
 };
 
 }  // namespace ring3

@@ -64,7 +64,7 @@ Descent descend(FrameTable& frames, Mfn root, Vaddr va, DomainId domain, Path& p
 
 /// Notes that something may be derived from these tables from now on.
 void leave_trace(FrameTable& frames, const Path& path, Vaddr va) {
-    const std::uint64_t epoch = frames.walk_epoch();
+    const std::uint64_t epoch = frames.walk_epoch(path.table[0]->owner);
     const std::uint64_t place = va.raw >> entry_shift(2) << entry_shift(2);
     Frame& l1 = *path.table[0];
     if (l1.walk_epoch != epoch) {

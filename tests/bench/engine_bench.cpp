@@ -80,7 +80,7 @@ void fill_tlb(benchmark::State& state) {
     // mov rax, [rdi]; ud2: every run finds an empty TLB
     guest.write(BareGuest::base, std::vector<std::uint8_t>{0x48, 0x8b, 0x07, 0xeb, 0xfb});
     for (auto _ : state) {
-        guest.engine->derived_state().page_changed({BareGuest::data});
+        guest.engine->derived_state().page_changed(guest.domain, {BareGuest::data});
         guest.run(2);
     }
     state.SetItemsProcessed(state.iterations());

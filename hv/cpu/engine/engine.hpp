@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "hv/base/units.hpp"
+
 namespace ring3 {
 
 class DerivedState;
@@ -53,9 +55,10 @@ public:
     /// What hv/memory must tell of changes (FrameTable::set_derived_state).
     virtual DerivedState& derived_state() = 0;
 
-    /// state.kernel_root, user_root or kernel_mode need no call: run() sees them. This drops what
-    /// was derived from the roots of a domain that goes away.
-    virtual void forget_all() = 0;
+    /// What an engine derives for a vCPU (state.domain, state.vcpu) it keeps from one run() to the
+    /// next; state.kernel_root, user_root or kernel_mode need no call: run() sees them. This drops
+    /// what it kept for the vCPUs of a domain that goes away.
+    virtual void forget_domain(DomainId domain) = 0;
 };
 
 }  // namespace ring3

@@ -39,7 +39,7 @@ public:
         return core_.run(state, environment, budget);
     }
     DerivedState& derived_state() override { return core_; }
-    void forget_all() override { core_.forget_all(); }
+    void forget_domain(DomainId domain) override { core_.forget_domain(domain); }
 
 private:
     TranslatorCore core_;

@@ -3,8 +3,6 @@
 
 #include <cstring>
 
-#include "hv/base/check.hpp"
-
 namespace ring3 {
 namespace {
 
@@ -16,10 +14,10 @@ constexpr bool in_upper_half(std::uint64_t address) { return address >> 63 != 0;
 
 }  // namespace
 
-AddressCaches::AddressCaches(Context& context, FrameTable& frames, std::uint64_t miss_stub)
-    : context_(context), frames_(frames), miss_stub_(miss_stub) {
+AddressCaches::AddressCaches(Context& context, FrameTable& frames, DomainId domain,
+                             std::uint64_t miss_stub)
+    : context_(context), frames_(frames), miss_stub_(miss_stub), domain_(domain) {
     for (auto& jumps : context_.jumps) jumps.fill(miss_stub_);
-    drop_all();
 }
 
 bool AddressCaches::same_upper_half(Mfn a, Mfn b) const {
@@ -38,10 +36,7 @@ bool AddressCaches::same_upper_half(Mfn a, Mfn b) const {
 void AddressCaches::use(const CpuState& state) {
     kernel_mode_ = state.kernel_mode;
     table_write_assist_ = state.table_write_assist;
-    if (state.domain != domain_) {
-        domain_ = state.domain;
-        drop_all();
-    }
+    refresh();
     const Mfn roots[2] = {state.user_root, state.kernel_root};
     for (unsigned m = 0; m < 2; ++m) {
         if (modes_[m].root == roots[m]) continue;
@@ -79,6 +74,7 @@ WalkResult AddressCaches::data(Vaddr address, Access access) {
         refused.error_code = access == Access::write ? fault_bits::write : 0;
         return refused;
     }
+    refresh();
     const WalkResult found =
         walk(frames_, mode().root, address, access, domain_, table_write_assist_ && kernel_mode_);
     if (found.kind != WalkResult::Kind::mapped) return found;
@@ -88,6 +84,7 @@ WalkResult AddressCaches::data(Vaddr address, Access access) {
 }
 
 AddressCaches::FetchPage* AddressCaches::fetch(Vaddr page, WalkResult& fault) {
+    refresh();
     auto& pages = mode().pages;
     const auto known = pages.find(page.raw);
     if (known != pages.end()) return &known->second;
@@ -97,6 +94,10 @@ AddressCaches::FetchPage* AddressCaches::fetch(Vaddr page, WalkResult& fault) {
         fault = found;
         return nullptr;
     }
+    if (pages.size() == max_fetch_pages) {
+        for (auto& [address, known_page] : pages) forget_page(kernel_mode_ ? 1 : 0, known_page);
+        pages.clear();
+    }
     FetchPage entry;
     entry.frame = found.mfn;
     entry.host = reinterpret_cast<const std::uint8_t*>(found.host);
@@ -104,15 +105,13 @@ AddressCaches::FetchPage* AddressCaches::fetch(Vaddr page, WalkResult& fault) {
 }
 
 void AddressCaches::remember_jump(Vaddr rip, std::uint64_t entry) {
+    const auto page = mode().pages.find(page_of(rip).raw);
+    // Forgotten again when an instruction that straddles needed room for its second page.
+    if (page == mode().pages.end()) return;
+    auto& jumps = page->second.jumps;
+    if (jumps.size() >= 2 * page_size) forget_page(kernel_mode_ ? 1 : 0, page->second);
     const auto i = static_cast<std::uint16_t>(rip.raw & (Context::jump_entries - 1));
     context_.jumps[kernel_mode_ ? 1 : 0][i] = entry;
-    const auto page = mode().pages.find(page_of(rip).raw);
-    HV_CHECK(page != mode().pages.end(), "a jump is remembered only into a fetched page");
-    auto& jumps = page->second.jumps;
-    if (jumps.size() >= 2 * page_size) {
-        forget_page(kernel_mode_ ? 1 : 0, page->second);
-        context_.jumps[kernel_mode_ ? 1 : 0][i] = entry;
-    }
     jumps.push_back(i);
 }
 
@@ -122,6 +121,7 @@ void AddressCaches::forget_page(unsigned m, FetchPage& page) {
 }
 
 void AddressCaches::page_changed(Vaddr page) {
+    if (is_stale_) return;
     const std::size_t i = Tlb::index(page.raw);
     for (unsigned m = 0; m < 2; ++m) {
         Tlb& t = context_.tlb[m];
@@ -162,12 +162,14 @@ void AddressCaches::empty_lower_half(unsigned m) {
     }
 }
 
-void AddressCaches::drop_all() {
+void AddressCaches::empty_both() {
+    is_stale_ = false;
     empty(0);
     empty(1);
 }
 
 void AddressCaches::drop_frame(Mfn frame, Access right) {
+    if (is_stale_) return;
     const auto host = reinterpret_cast<std::uint64_t>(frames_.at(frame).host);
     for (unsigned m = 0; m < 2; ++m) {
         Tlb& t = context_.tlb[m];
@@ -189,12 +191,14 @@ void AddressCaches::drop_frame(Mfn frame, Access right) {
 }
 
 void AddressCaches::forget_jumps() {
+    if (is_stale_) return;
     for (unsigned m = 0; m < 2; ++m) {
         for (auto& [page, entry] : modes_[m].pages) forget_page(m, entry);
     }
 }
 
 void AddressCaches::forget_jumps_to(Mfn frame) {
+    if (is_stale_) return;
     for (unsigned m = 0; m < 2; ++m) {
         for (auto& [page, entry] : modes_[m].pages) {
             if (entry.frame != frame) continue;

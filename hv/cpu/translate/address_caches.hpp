@@ -17,6 +17,10 @@ namespace ring3 {
 
 class AddressCaches {
 public:
+    /// Pages that code is fetched from and that are remembered; more than any kernel has. A guest
+    /// can map one frame at 2^35 pages and jump through all of them.
+    static constexpr std::size_t max_fetch_pages = 16384;
+
     struct FetchPage {
         Mfn frame{};
         const std::uint8_t* host = nullptr;
@@ -24,9 +28,10 @@ public:
         std::vector<std::uint16_t> jumps;
     };
 
-    AddressCaches(Context& context, FrameTable& frames, std::uint64_t miss_stub);
+    AddressCaches(Context& context, FrameTable& frames, DomainId domain, std::uint64_t miss_stub);
 
-    /// Before the guest runs: what belongs to roots that are no longer in use is dropped.
+    /// Before the guest runs: what belongs to roots that are no longer in use is dropped. The state
+    /// must be that of the vCPU that this was made for.
     void use(const CpuState& state);
 
     /// Walks for a data access; a good answer stays in the TLB. Stores to frames with translated
@@ -38,7 +43,9 @@ public:
     void remember_jump(Vaddr rip, std::uint64_t entry);
 
     void page_changed(Vaddr page);
-    void drop_all();
+    /// Everything; done at once only in name, before the next use of any of it: a vCPU that does
+    /// not run may be told many times.
+    void drop_all() { is_stale_ = true; }
     /// Translations to this frame: all of them, or only the right to store.
     void drop_frame(Mfn frame, Access right);
     /// All blocks are gone, or those of one frame.
@@ -49,12 +56,18 @@ private:
     struct Mode {
         /// Entries filled for the lower half since it was last emptied.
         std::vector<std::uint16_t> lower_half;
+        /// At most max_fetch_pages.
         std::unordered_map<std::uint64_t, FetchPage> pages;
         Mfn root = invalid_mfn;
     };
 
     Mode& mode() { return modes_[kernel_mode_ ? 1 : 0]; }
     Tlb& tlb() { return context_.tlb[kernel_mode_ ? 1 : 0]; }
+    void refresh() {
+        if (is_stale_) [[unlikely]]
+            empty_both();
+    }
+    void empty_both();
     void fill(Vaddr address, const WalkResult& found, bool store);
     void empty(unsigned m);
     void empty_lower_half(unsigned m);
@@ -63,11 +76,12 @@ private:
 
     Context& context_;
     FrameTable& frames_;
-    std::uint64_t miss_stub_;
+    const std::uint64_t miss_stub_;
     Mode modes_[2];
     bool kernel_mode_ = true;
     bool table_write_assist_ = false;
-    DomainId domain_{};
+    bool is_stale_ = true;
+    const DomainId domain_;
 };
 
 }  // namespace ring3

@@ -36,7 +36,7 @@ const std::uint8_t* TranslatorCore::code_at(Vaddr rip, std::size_t& size, BlockK
         refuse(rip, found);
         return nullptr;
     }
-    const AddressCaches::FetchPage* first = addresses_.fetch(page_of(rip), found);
+    const AddressCaches::FetchPage* first = addresses_->fetch(page_of(rip), found);
     if (first == nullptr) {
         refuse(rip, found);
         return nullptr;
@@ -53,7 +53,7 @@ const std::uint8_t* TranslatorCore::code_at(Vaddr rip, std::size_t& size, BlockK
         refuse(next, found);
         return nullptr;
     }
-    const AddressCaches::FetchPage* second = addresses_.fetch(next, found);
+    const AddressCaches::FetchPage* second = addresses_->fetch(next, found);
     if (second == nullptr) {
         refuse(next, found);
         return nullptr;
@@ -105,7 +105,9 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
         if (entry.has_code) continue;
         // From now on stores to the frame must be seen.
         entry.has_code = true;
-        addresses_.drop_frame(frame, Access::write);
+        contexts_.for_each_user_of(entry, [frame](AddressCaches& addresses) {
+            addresses.drop_frame(frame, Access::write);
+        });
     }
     return &block;
 }
@@ -114,7 +116,7 @@ void TranslatorCore::make_room() {
     if (cache_.room() > room_for_a_block) return;
     for (const Mfn frame : blocks_.frames()) frames_.at(frame).has_code = false;
     blocks_.clear();
-    addresses_.forget_jumps();
+    contexts_.for_each([](AddressCaches& addresses) { addresses.forget_jumps(); });
     cache_.truncate(stubs_size_);
     ++epoch_;
 }
@@ -122,29 +124,36 @@ void TranslatorCore::make_room() {
 void TranslatorCore::code_written(Mfn frame, std::uint64_t offset, std::uint64_t length) {
     // Jump-cache entries may lead to the dropped blocks, and links are taken back by the table.
     ++epoch_;
-    addresses_.forget_jumps_to(frame);
-    if (blocks_.drop(frame, offset, length)) frames_.at(frame).has_code = false;
+    Frame& entry = frames_.at(frame);
+    contexts_.for_each_user_of(
+        entry, [frame](AddressCaches& addresses) { addresses.forget_jumps_to(frame); });
+    if (blocks_.drop(frame, offset, length)) entry.has_code = false;
 }
 
-void TranslatorCore::page_changed(Vaddr page) { addresses_.page_changed(page); }
+void TranslatorCore::page_changed(DomainId domain, Vaddr page) {
+    contexts_.for_each_of(domain,
+                          [page](AddressCaches& addresses) { addresses.page_changed(page); });
+}
 
-void TranslatorCore::all_pages_changed() { addresses_.drop_all(); }
+void TranslatorCore::all_pages_changed(DomainId domain) {
+    contexts_.for_each_of(domain, [](AddressCaches& addresses) { addresses.drop_all(); });
+}
+
+void TranslatorCore::xen_page_changed(Vaddr page) {
+    contexts_.for_each([page](AddressCaches& addresses) { addresses.page_changed(page); });
+}
 
 void TranslatorCore::frame_lost(Mfn frame) {
-    addresses_.drop_frame(frame, Access::execute);
-    if (frames_.at(frame).has_code) code_written(frame, 0, page_size);
+    const Frame& entry = frames_.at(frame);
+    contexts_.for_each_user_of(
+        entry, [frame](AddressCaches& addresses) { addresses.drop_frame(frame, Access::execute); });
+    if (entry.has_code) code_written(frame, 0, page_size);
 }
 
 void TranslatorCore::frame_written(Mfn frame, std::uint64_t offset, std::uint64_t length) {
     code_written(frame, offset, length);
 }
 
-void TranslatorCore::forget_all() {
-    for (const Mfn frame : blocks_.frames()) frames_.at(frame).has_code = false;
-    blocks_.clear();
-    addresses_.drop_all();
-    cache_.truncate(stubs_size_);
-    ++epoch_;
-}
+void TranslatorCore::forget_domain(DomainId domain) { contexts_.forget(domain); }
 
 }  // namespace ring3

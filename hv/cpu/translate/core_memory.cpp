@@ -19,7 +19,7 @@ std::uint64_t TranslatorCore::translate_access() {
     const AccessInfo info{context_->access_info};
     if (!is_canonical(address)) return 0;
     if (page_offset(address) + info.size() > page_size) return 0;
-    const WalkResult found = addresses_.data(address, info.write() ? Access::write : Access::read);
+    const WalkResult found = addresses_->data(address, info.write() ? Access::write : Access::read);
     if (found.kind != WalkResult::Kind::mapped) return 0;
     if (info.write() && frames_.at(found.mfn).has_code) return 0;
     return reinterpret_cast<std::uint64_t>(found.host) + page_offset(address);
@@ -34,7 +34,7 @@ bool TranslatorCore::translate(Vaddr address, Access access, WalkResult& found) 
         failure.vector = stack_segment ? 12 : 13;
         return false;
     }
-    found = addresses_.data(address, access);
+    found = addresses_->data(address, access);
     if (found.kind != WalkResult::Kind::fault) return true;
     failure.vector = 14;
     failure.address = address.raw;
@@ -112,7 +112,7 @@ bool TranslatorCore::store_to_table(Vaddr address, Mfn table, std::span<const st
 
 std::byte* TranslatorCore::direct(Vaddr address, Access access) {
     if (!is_canonical(address)) return nullptr;
-    const WalkResult found = addresses_.data(address, access);
+    const WalkResult found = addresses_->data(address, access);
     if (found.kind != WalkResult::Kind::mapped) return nullptr;
     if (access == Access::write && frames_.at(found.mfn).has_code) return nullptr;
     return found.host + page_offset(address);

@@ -26,9 +26,6 @@ Exit exception(std::uint8_t vector, std::uint32_t error_code) {
     return exit;
 }
 
-/// MXCSR in which all C++ of ours runs: all exceptions masked, round to nearest.
-constexpr std::uint64_t cpp_mxcsr = 0x1f80;
-
 /// Host flags that translated code starts with, beside the arithmetic ones: bit 1 and IF.
 constexpr std::uint64_t entry_flags = 0x202;
 
@@ -39,7 +36,6 @@ TranslatorCore::TranslatorCore(const TranslatorSettings& settings, FrameTable& f
       frames_(frames),
       tables_(frames),
       host_(settings.baseline_host ? HostFeatures::baseline() : HostFeatures::detect()),
-      context_(std::make_unique<Context>()),
       cache_(settings.code_cache_bytes),
       stubs_([this] {
           Stubs stubs;
@@ -50,12 +46,7 @@ TranslatorCore::TranslatorCore(const TranslatorSettings& settings, FrameTable& f
       stubs_size_(cache_.used()),
       translator_(host_, stubs_.addresses, settings.level),
       blocks_(cache_),
-      addresses_(*context_, frames, stubs_.addresses.miss) {
-    context_->owner = this;
-    context_->host_mxcsr = cpp_mxcsr;
-    context_->tag_mask = static_cast<std::uint64_t>(Tlb::entries - 1) << page_shift;
-    context_->page_mask = page_mask;
-    context_->fpu_absent = 1;
+      contexts_(frames, this, stubs_.addresses.miss) {
     two_pages_.resize(2 * page_size);
 }
 
@@ -82,7 +73,10 @@ void TranslatorCore::store(CpuState& state) const {
 Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_t budget) {
     HV_CHECK(budget > 0, "a run needs a budget");
     const std::uint64_t first = state.retired;
-    addresses_.use(state);
+    VcpuContext& vcpu = contexts_.of(state);
+    context_ = &vcpu.context;
+    addresses_ = &vcpu.addresses;
+    addresses_->use(state);
     const TrapScope traps(*context_, cache_.base(), cache_.base() + settings_.code_cache_bytes,
                           stubs_.trap);
     load_gs_base(*context_, host_.fsgsbase);
@@ -128,7 +122,7 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
         }
         if (link_from != no_link && epoch == epoch_) blocks_.link(link_from, *block);
         if (from_miss && variant == Variant::normal) {
-            addresses_.remember_jump(rip, block->checked_entry);
+            addresses_->remember_jump(rip, block->checked_entry);
         }
         link_from = no_link;
         from_miss = false;
@@ -214,7 +208,7 @@ std::optional<Exit> TranslatorCore::emulate_at(CpuState& state, Environment& env
     EmulationContext c{state, *this, environment, settings_.level, context_->budget};
     const Emulated done = emulate(*insn, c);
     state.retired += done.retired;
-    addresses_.use(state);
+    addresses_->use(state);
     return done.exit;
 }
 

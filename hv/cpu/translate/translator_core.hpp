@@ -8,13 +8,12 @@
 
 #include "hv/cpu/emulate/emulate.hpp"
 #include "hv/cpu/engine/engine.hpp"
-#include "hv/cpu/translate/address_caches.hpp"
 #include "hv/cpu/translate/block_table.hpp"
 #include "hv/cpu/translate/code_cache.hpp"
-#include "hv/cpu/translate/context.hpp"
 #include "hv/cpu/translate/operands.hpp"
 #include "hv/cpu/translate/stubs.hpp"
 #include "hv/cpu/translate/translate.hpp"
+#include "hv/cpu/translate/vcpu_contexts.hpp"
 #include "hv/memory/derived_state.hpp"
 #include "hv/memory/page_tables.hpp"
 
@@ -32,10 +31,12 @@ public:
     TranslatorCore(const TranslatorSettings& settings, FrameTable& frames);
 
     Exit run(CpuState& state, Environment& environment, std::uint64_t budget);
-    void forget_all();
+    void forget_domain(DomainId domain);
+    const VcpuContexts& contexts() const { return contexts_; }
 
-    void page_changed(Vaddr page) override;
-    void all_pages_changed() override;
+    void page_changed(DomainId domain, Vaddr page) override;
+    void all_pages_changed(DomainId domain) override;
+    void xen_page_changed(Vaddr page) override;
     void frame_lost(Mfn frame) override;
     void frame_written(Mfn frame, std::uint64_t offset, std::uint64_t length) override;
 
@@ -77,13 +78,15 @@ private:
     FrameTable& frames_;
     PageTables tables_;
     HostFeatures host_;
-    std::unique_ptr<Context> context_;
     CodeCache cache_;
     Stubs stubs_;
     std::size_t stubs_size_ = 0;
     BlockTranslator translator_;
     BlockTable blocks_;
-    AddressCaches addresses_;
+    VcpuContexts contexts_;
+    /// Of the vCPU that runs: good inside of run() alone.
+    Context* context_ = nullptr;
+    AddressCaches* addresses_ = nullptr;
     bool kernel_mode_ = true;
     /// Links of before the cache was last emptied must not be patched.
     std::uint64_t epoch_ = 0;

@@ -85,8 +85,9 @@ struct TestDomain {
 /// Remembers what it is told.
 class RecordingListener final : public DerivedState {
 public:
-    void page_changed(Vaddr page) override { pages.push_back(page); }
-    void all_pages_changed() override { ++all_pages; }
+    void page_changed(DomainId, Vaddr page) override { pages.push_back(page); }
+    void all_pages_changed(DomainId) override { ++all_pages; }
+    void xen_page_changed(Vaddr page) override { pages.push_back(page); }
     void frame_lost(Mfn frame) override { lost.push_back(frame); }
     void frame_written(Mfn frame, std::uint64_t offset, std::uint64_t length) override {
         written.emplace_back(frame, offset, length);
@@ -118,10 +119,17 @@ public:
         bool writable;
     };
 
-    void page_changed(Vaddr page) override {
+    void page_changed(DomainId domain, Vaddr page) override {
+        std::erase_if(entries, [&](const auto& e) {
+            return e.first.domain == domain && e.first.page == page;
+        });
+    }
+    void all_pages_changed(DomainId domain) override {
+        std::erase_if(entries, [&](const auto& e) { return e.first.domain == domain; });
+    }
+    void xen_page_changed(Vaddr page) override {
         std::erase_if(entries, [&](const auto& e) { return e.first.page == page; });
     }
-    void all_pages_changed() override { entries.clear(); }
     void frame_lost(Mfn frame) override {
         std::erase_if(entries, [&](const auto& e) { return e.second.mfn == frame; });
     }

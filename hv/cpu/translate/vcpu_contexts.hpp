@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// What the engine keeps for each vCPU: its own software TLBs and caches, so that two vCPUs that
+// take turns find theirs as they left them. Made when a vCPU first runs, gone with its domain.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "hv/base/units.hpp"
+#include "hv/cpu/state.hpp"
+#include "hv/cpu/translate/address_caches.hpp"
+#include "hv/cpu/translate/context.hpp"
+#include "hv/memory/frame_table.hpp"
+
+namespace ring3 {
+
+/// Some 1.2 MB.
+struct VcpuContext {
+    VcpuContext(FrameTable& frames, DomainId domain, std::uint64_t miss_stub)
+        : addresses(context, frames, domain, miss_stub) {}
+
+    Context context{};
+    AddressCaches addresses;
+};
+
+class VcpuContexts {
+public:
+    /// `owner` and `miss_stub`: Context::owner, and what jump caches hold for an unknown target.
+    VcpuContexts(FrameTable& frames, void* owner, std::uint64_t miss_stub)
+        : frames_(frames), owner_(owner), miss_stub_(miss_stub) {}
+
+    /// Valid until its domain is forgotten.
+    VcpuContext& of(const CpuState& state);
+    void forget(DomainId domain) { domains_.erase(domain); }
+    std::size_t size() const;
+
+    template <class Act>
+    void for_each(Act act) {
+        for (auto& [domain, vcpus] : domains_) visit(vcpus, act);
+    }
+    template <class Act>
+    void for_each_of(DomainId domain, Act act) {
+        const auto found = domains_.find(domain);
+        if (found != domains_.end()) visit(found->second, act);
+    }
+    /// All that may hold a translation to this frame.
+    template <class Act>
+    void for_each_user_of(const Frame& frame, Act act) {
+        for_each_of(frame.owner, act);
+    }
+
+private:
+    /// By vCPU; null: it has not run yet.
+    using Vcpus = std::vector<std::unique_ptr<VcpuContext>>;
+
+    template <class Act>
+    static void visit(Vcpus& vcpus, Act act) {
+        for (const auto& vcpu : vcpus) {
+            if (vcpu != nullptr) act(vcpu->addresses);
+        }
+    }
+
+    FrameTable& frames_;
+    void* owner_;
+    std::uint64_t miss_stub_;
+    std::map<DomainId, Vcpus> domains_;
+};
+
+}  // namespace ring3
