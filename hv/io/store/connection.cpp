@@ -17,8 +17,9 @@ constexpr ByteRing::Layout reply_layout{offsetof(abi::StoreRing, rsp), sizeof(ab
                                         offsetof(abi::StoreRing, rsp_cons),
                                         offsetof(abi::StoreRing, rsp_prod)};
 
-/// More different events than this wait only for a client that never reads: it is cut off.
-constexpr std::size_t most_waiting_events = 1024;
+/// Single events wait up to this; then those of whole watches, of which a client has few.
+constexpr std::size_t most_waiting_bytes = 64 * 1024;
+constexpr std::size_t most_waiting_bytes_ever = 2 * 1024 * 1024;
 
 }  // namespace
 
@@ -48,13 +49,25 @@ void Connection::serve() {
 }
 
 void Connection::add_event(std::string_view path, std::string_view token) {
-    Message event = watch_event(path, token);
+    if (broken_ || queue_event(path, token, most_waiting_bytes)) return;
+    const std::string all = store_.watched_above(client_, path, token);
+    if (!queue_event(all.empty() ? path : all, token, most_waiting_bytes_ever))
+        break_off(XENSTORE_ERROR_COMM);
+}
+
+/// False: there is no room for it.
+bool Connection::queue_event(std::string_view path, std::string_view token,
+                             std::size_t most_bytes) {
+    std::string payload = watch_event(path, token).payload;
+    // Its token was too long to be told of anything.
+    if (payload.size() > abi::store_payload_max) return true;
     // An event says "look again": once is enough.
-    const auto same = [&](const Message& other) { return other.payload == event.payload; };
-    if (broken_ || std::any_of(waiting_events_.begin(), waiting_events_.end(), same)) return;
-    if (event.payload.size() > abi::store_payload_max) return;
-    if (waiting_events_.size() >= most_waiting_events) return break_off(XENSTORE_ERROR_COMM);
-    waiting_events_.push_back(std::move(event));
+    if (known_events_.contains(payload)) return true;
+    if (waiting_bytes_ + payload.size() > most_bytes) return false;
+    waiting_bytes_ += payload.size();
+    known_events_.insert(payload);
+    waiting_events_.push_back(std::move(payload));
+    return true;
 }
 
 /// The next whole message, when it has arrived.
@@ -102,8 +115,11 @@ void Connection::queue_events() {
     // not.
     send();
     while (unsent_.empty() && !waiting_events_.empty()) {
-        queue(waiting_events_.front());
+        Message event{XS_WATCH_EVENT, 0, 0, std::move(waiting_events_.front())};
         waiting_events_.pop_front();
+        known_events_.erase(event.payload);
+        waiting_bytes_ -= event.payload.size();
+        queue(event);
         send();
     }
 }
@@ -120,6 +136,8 @@ void Connection::break_off(std::uint32_t why) {
     broken_ = true;
     unsent_.clear();
     waiting_events_.clear();
+    known_events_.clear();
+    waiting_bytes_ = 0;
     received_.clear();
     frames_.write(page_, offsetof(abi::StoreRing, error), std::as_bytes(std::span{&why, 1}));
 }

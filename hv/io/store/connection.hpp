@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ public:
     /// room gets no further request answered: what is kept for it stays bounded.
     void serve();
     /// Queues a watch event, to be sent by the next serve(), behind the reply of the running
-    /// request.
+    /// request. When too much waits already, the client is told once to look at all that this watch
+    /// sees, instead of each change: what is kept for it stays bounded, and it misses nothing.
     void add_event(std::string_view path, std::string_view token);
     /// Events wait to be sent.
     bool has_waiting() const { return !waiting_events_.empty() || !unsent_.empty(); }
@@ -39,6 +41,7 @@ private:
     bool receive(std::size_t wanted);
     void queue(const Message& message);
     void queue_events();
+    bool queue_event(std::string_view path, std::string_view token, std::size_t most_bytes);
     void send();
     void break_off(std::uint32_t why);
 
@@ -50,9 +53,11 @@ private:
     const DomainId client_;
     Notify notify_;
 
-    std::vector<std::byte> received_;  ///< the message that is arriving
-    std::vector<std::byte> unsent_;    ///< what did not fit into the ring
-    std::deque<Message> waiting_events_;
+    std::vector<std::byte> received_;         ///< the message that is arriving
+    std::vector<std::byte> unsent_;           ///< what did not fit into the ring
+    std::deque<std::string> waiting_events_;  ///< their payloads
+    std::set<std::string> known_events_;      ///< the same, to know those that wait already
+    std::size_t waiting_bytes_ = 0;
     bool moved_ = false;  ///< an index changed since the last notify
     bool broken_ = false;
 };

@@ -23,6 +23,13 @@ bool is_valid_path(std::string_view path) {
            std::all_of(path.begin(), path.end(), is_allowed);
 }
 
+std::size_t home_prefix(std::string_view path) {
+    constexpr std::string_view homes = "/local/domain/";
+    if (!path.starts_with(homes)) return 0;
+    const std::size_t end = path.find_first_not_of("0123456789", homes.size());
+    return end != std::string_view::npos && end > homes.size() && path[end] == '/' ? end + 1 : 0;
+}
+
 bool is_below(std::string_view path, std::string_view above) {
     if (above == "/") return path.size() > 1 && path.starts_with('/');
     return path.size() > above.size() && path.starts_with(above) && path[above.size()] == '/';

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "hv/abi/xen.hpp"
 #include "hv/abi/xs_wire.hpp"
 
 namespace ring3::store {
@@ -37,6 +38,11 @@ bool take_string(std::string_view& from, std::string_view& text) {
 bool only_string(const Call& call, std::string_view& text) {
     std::string_view rest = call.payload;
     return take_string(rest, text) && rest.empty();
+}
+
+bool two_strings(const Call& call, std::string_view& first, std::string_view& second) {
+    std::string_view rest = call.payload;
+    return take_string(rest, first) && take_string(rest, second) && rest.empty();
 }
 
 template <class Number>
@@ -94,9 +100,8 @@ Error directory(Call& call) {
 /// A part of a list that is too long for one message: generation, then names from an offset on; an
 /// empty name ends the list.
 Error directory_part(Call& call) {
-    std::string_view rest = call.payload, path, offset_text;
-    if (!take_string(rest, path) || !take_string(rest, offset_text) || !rest.empty())
-        return Error::inval;
+    std::string_view path, offset_text;
+    if (!two_strings(call, path, offset_text)) return Error::inval;
     std::size_t offset = 0;
     if (!parse_number(offset_text, offset)) return Error::inval;
     std::string names;
@@ -142,14 +147,14 @@ Error set_permissions(Call& call) {
 }
 
 Error watch(Call& call) {
-    std::string_view rest = call.payload, path, token;
-    if (!take_string(rest, path) || !take_string(rest, token)) return Error::inval;
+    std::string_view path, token;
+    if (!two_strings(call, path, token)) return Error::inval;
     return acknowledge(call, call.store.watch(call.client, path, token));
 }
 
 Error unwatch(Call& call) {
-    std::string_view rest = call.payload, path, token;
-    if (!take_string(rest, path) || !take_string(rest, token)) return Error::inval;
+    std::string_view path, token;
+    if (!two_strings(call, path, token)) return Error::inval;
     return acknowledge(call, call.store.unwatch(call.client, path, token));
 }
 
@@ -189,7 +194,8 @@ Error domain_path(Call& call) {
 Error is_domain_introduced(Call& call) {
     DomainId domain;
     if (!domain_argument(call, domain)) return Error::inval;
-    const bool known = domain == domain0 || call.store.is_introduced(domain);
+    const bool known =
+        domain == domain0 || domain == abi::domid_self || call.store.is_introduced(domain);
     call.reply.append(known ? "T" : "F").push_back('\0');
     return Error::none;
 }

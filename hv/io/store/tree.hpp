@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The store's data: a tree of named nodes with values and permissions. Copying a Tree is a snapshot
-// (nodes never change once made, a write makes new ones up to the root): what transactions stand
-// on.
+// The store's data: a tree of named nodes with values and permissions. Copying a Tree is a
+// snapshot: trees share nodes, and a write copies what it changes, up to the root, only where
+// another tree still holds it. Transactions stand on that; without any open, a write changes its
+// node in place.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,8 @@ constexpr bool includes(Rights has, Rights wanted) {
 struct Permission {
     DomainId domain{};
     Rights rights = Rights::none;
+    /// Names a domain that is gone, or was not there yet: no right of a later one of that number.
+    bool stale = false;
     friend bool operator==(const Permission&, const Permission&) = default;
 };
 
@@ -39,11 +42,21 @@ struct Node {
     Permissions permissions;
     /// Changes with the value, the permissions and the list of children; unique in one store.
     std::uint64_t generation = 0;
-    std::map<std::string, std::shared_ptr<const Node>, std::less<>> children;
+    /// The generation in which it was made or its permissions were set last.
+    std::uint64_t permissions_generation = 0;
+    std::map<std::string, std::shared_ptr<Node>, std::less<>> children;
+    /// Of all children's names, with a byte more for each.
+    std::size_t name_bytes = 0;
+
+    /// About what the node takes here, its children's own nodes aside.
+    std::size_t bytes() const;
 };
 
 /// Domain 0 and the owner have all rights.
-Rights rights_of(DomainId domain, const Node& node);
+Rights rights_of(DomainId domain, const Permissions& permissions);
+inline Rights rights_of(DomainId domain, const Node& node) {
+    return rights_of(domain, node.permissions);
+}
 
 /// The path without its last name: "/" for "/tool". `path` is not "/".
 std::string_view parent_of(std::string_view path);
@@ -53,9 +66,10 @@ class Tree {
 public:
     Tree();
 
+    /// Valid until the tree changes.
     const Node* find(std::string_view path) const;
-    /// The node, or the nearest one above it that exists.
-    const Node& nearest(std::string_view path) const;
+    /// The path of the node, or of the nearest one above it that exists.
+    std::string_view nearest(std::string_view path) const;
 
     /// Makes the node or replaces its value and permissions, keeping its children. Its parent
     /// exists.
@@ -63,19 +77,32 @@ public:
              std::uint64_t generation);
     /// Removes an existing node other than "/" with all below it.
     void remove(std::string_view path, std::uint64_t generation);
+    /// The nodes of this domain that do not lie below another of its nodes; never "/".
+    std::vector<std::string> owned_roots(DomainId domain) const;
+    /// Makes all entries that name the domain stale, and "/" domain 0's if it was given away.
+    void forget_rights(DomainId domain, std::uint64_t generation);
 
-    /// How many nodes this domain owns.
-    std::uint32_t owned_by(DomainId domain) const;
+    struct Use {
+        std::uint32_t nodes = 0;
+        std::size_t bytes = 0;
+    };
+    /// What this domain owns.
+    Use owned_by(DomainId domain) const;
+    /// Bytes of nodes that were copied or dropped here so far while another tree may hold them.
+    std::uint64_t churn() const { return churn_; }
 
 private:
-    using NodePointer = std::shared_ptr<const Node>;
-    /// A copy of the tree's spine down to `path`, the last node changed by `change`.
-    NodePointer with_change(const Node& from, std::string_view rest,
-                            const std::function<void(Node&, std::string_view name)>& change) const;
-    void count(const Node& node, std::int32_t step);
+    using NodePointer = std::shared_ptr<Node>;
+
+    /// The node, with no other tree holding it or what leads to it.
+    Node& own(std::string_view path);
+    Node& own(NodePointer& pointer);
+    void count(const Node& node, std::string_view name, int step);
+    void uncount_all(const Node& node, std::string_view name);
 
     NodePointer root_;
-    std::map<DomainId, std::uint32_t> owned_;
+    std::map<DomainId, Use> owned_;
+    std::uint64_t churn_ = 0;
 };
 
 }  // namespace ring3::store

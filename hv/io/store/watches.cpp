@@ -10,9 +10,13 @@
 namespace ring3::store {
 namespace {
 
-void in_order(std::vector<Watch>& watches) {
+void append(const std::vector<Watch>& watches, std::vector<const Watch*>& to) {
+    for (const Watch& watch : watches) to.push_back(&watch);
+}
+
+void in_order(std::vector<const Watch*>& watches) {
     std::sort(watches.begin(), watches.end(),
-              [](const Watch& a, const Watch& b) { return a.serial < b.serial; });
+              [](const Watch* a, const Watch* b) { return a->serial < b->serial; });
 }
 
 }  // namespace
@@ -73,39 +77,43 @@ Watches::Use Watches::used_by(DomainId who) const {
     return use == used_.end() ? Use{} : use->second;
 }
 
-std::vector<Watch> Watches::at_or_above(std::string_view path) const {
-    std::vector<Watch> found;
+std::vector<const Watch*> Watches::at_or_above(std::string_view path) const {
+    std::vector<const Watch*> found;
     for (std::string_view at = path;; at = parent_of(at)) {
         if (const auto place = by_path_.find(at); place != by_path_.end())
-            found.insert(found.end(), place->second.begin(), place->second.end());
+            append(place->second, found);
         if (at == "/") break;
     }
     in_order(found);
     return found;
 }
 
-std::vector<Watch> Watches::below(std::string_view path) const {
+std::vector<const Watch*> Watches::below(std::string_view path) const {
     const std::string first = path == "/" ? std::string(path) : std::string(path) + '/';
-    std::vector<Watch> found;
+    std::vector<const Watch*> found;
     for (auto place = by_path_.lower_bound(first);
          place != by_path_.end() && place->first.starts_with(first); ++place) {
-        if (is_below(place->first, path))
-            found.insert(found.end(), place->second.begin(), place->second.end());
+        if (is_below(place->first, path)) append(place->second, found);
     }
     in_order(found);
     return found;
 }
 
-std::vector<Watch> Watches::at(std::string_view path) const {
-    const auto place = by_path_.find(path);
-    return place == by_path_.end() ? std::vector<Watch>{} : place->second;
+std::vector<const Watch*> Watches::at(std::string_view path) const {
+    std::vector<const Watch*> found;
+    if (const auto place = by_path_.find(path); place != by_path_.end())
+        append(place->second, found);
+    return found;
 }
 
-/// Each watch counts with its strings and about what its place in the maps takes.
+std::size_t Watches::bytes_of(std::string_view path, std::string_view token) {
+    return sizeof(Watch) + 2 * path.size() + token.size();  // the path is a key as well
+}
+
 void Watches::account(const Watch& watch, int step) {
     if (watch.native != 0) return;
     Use& use = used_[watch.watcher];
-    const std::size_t bytes = sizeof(Watch) + 2 * watch.path.size() + watch.token.size();
+    const std::size_t bytes = bytes_of(watch.path, watch.token);
     if (step > 0) {
         ++use.count;
         use.bytes += bytes;

@@ -42,11 +42,14 @@ public:
     void remove_all(DomainId who);
     Use used_by(DomainId who) const;
 
-    /// Copies, in the order of registration: of those on `path` and above it; of those below it; of
-    /// those on this name alone.
-    std::vector<Watch> at_or_above(std::string_view path) const;
-    std::vector<Watch> below(std::string_view path) const;
-    std::vector<Watch> at(std::string_view path) const;
+    /// What a watch counts with.
+    static std::size_t bytes_of(std::string_view path, std::string_view token);
+
+    /// In the order of registration: those on `path` and above it; those below it; those on this
+    /// name alone. Valid until a watch is added or removed.
+    std::vector<const Watch*> at_or_above(std::string_view path) const;
+    std::vector<const Watch*> below(std::string_view path) const;
+    std::vector<const Watch*> at(std::string_view path) const;
 
 private:
     using ByPath = std::map<std::string, std::vector<Watch>, std::less<>>;

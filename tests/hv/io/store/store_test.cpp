@@ -20,6 +20,8 @@ protected:
         store.write(tools, 0, "/local/domain/1", "");
         store.set_permissions(tools, 0, "/local/domain/1",
                               {{tools, Rights::none}, {guest, Rights::read}});
+        store.introduce(guest);
+        store.introduce(other);
         store.write(tools, 0, "/local/domain/1/data", "");
         store.set_permissions(tools, 0, "/local/domain/1/data", {{guest, Rights::none}});
     }
@@ -207,42 +209,51 @@ TEST_F(StoreTest, does_not_know_a_transaction_of_another_domain) {
     EXPECT_EQ(store.end_transaction(guest, in, Store::End::commit), Error::noent);
 }
 
-TEST_F(StoreTest, keeps_a_guest_within_its_limits) {
-    Error error = Error::none;
-    int made = 0;
-    for (; error == Error::none && made < 5000; ++made)
-        error = store.write(guest, 0, "data/n" + std::to_string(made), "");
-    EXPECT_EQ(error, Error::nospc);
-    EXPECT_LE(made, 1001);
-    EXPECT_EQ(store.write(guest, 0, "data", std::string(2049, 'x')), Error::nospc);
-
-    for (int i = 0; i < 128; ++i)
-        EXPECT_EQ(store.watch(guest, "data", std::to_string(i)), Error::none);
-    EXPECT_EQ(store.watch(guest, "data", "one more"), Error::too_big);
-    for (int i = 0; i < 10; ++i) start();
-    Store::TransactionId id;
-    EXPECT_EQ(store.start_transaction(guest, id), Error::nospc);
-}
-
-TEST_F(StoreTest, keeps_a_transaction_within_its_limits) {
-    const auto in = start();
-    Error error = Error::none;
-    std::string text;
-    for (int i = 0; i < 1100 && error != Error::nospc; ++i)
-        error = store.read(guest, in, "data/n" + std::to_string(i), text);
-    EXPECT_EQ(error, Error::nospc);
-}
-
 TEST_F(StoreTest, tells_of_domains_that_come_and_go) {
     store.watch(tools, "@introduceDomain", "in");
     store.watch(tools, "@releaseDomain", "out");
+    store.watch(other, "@releaseDomain", "not told");
+    const DomainId third{3};
+    store.introduce(third);
+    store.watch(third, "/local", "T");
     events.clear();
-    store.introduce(guest);
-    EXPECT_TRUE(store.is_introduced(guest));
-    store.watch(guest, "data", "T");
-    store.release(guest);
+    EXPECT_TRUE(store.is_introduced(third));
+    store.release(third);
+    EXPECT_FALSE(store.is_introduced(third));
+    store.introduce(third);
     store.write(tools, 0, "/local/domain/1/data/a", "nobody hears");
-    EXPECT_THAT(events, ElementsAre("0 @introduceDomain in", "1 data T", "0 @releaseDomain out"));
+    EXPECT_THAT(events, ElementsAre("0 @releaseDomain out", "0 @introduceDomain in"));
+}
+
+TEST_F(StoreTest, tells_of_domains_those_whom_domain_0_lets_know) {
+    Permissions all;
+    EXPECT_EQ(store.permissions(guest, 0, "@releaseDomain", all), Error::acces);
+    EXPECT_EQ(store.set_permissions(guest, 0, "@releaseDomain", {{guest, Rights::none}}),
+              Error::acces);
+    EXPECT_EQ(store.set_permissions(tools, 0, "@noSuchEvent", {{tools, Rights::none}}),
+              Error::inval);
+    EXPECT_EQ(store.set_permissions(tools, 0, "@releaseDomain",
+                                    {{tools, Rights::none}, {guest, Rights::read}}),
+              Error::none);
+    EXPECT_EQ(store.permissions(guest, 0, "@releaseDomain", all), Error::none);
+    EXPECT_EQ(all.size(), 2u);
+    store.watch(guest, "@releaseDomain", "T");
+    store.watch(guest, "@introduceDomain", "T");
+    events.clear();
+    store.introduce(DomainId{3});
+    store.release(DomainId{3});
+    EXPECT_THAT(events, ElementsAre("1 @releaseDomain T"));
+}
+
+TEST_F(StoreTest, resets_watches_and_transactions_of_one_client) {
+    store.watch(guest, "data", "T");
+    store.watch(tools, "/local", "T");
+    const auto in = start();
+    store.reset_watches(guest);
+    events.clear();
+    store.write(guest, 0, "data/a", "");
+    EXPECT_THAT(events, ElementsAre("0 /local/domain/1/data/a T"));
+    EXPECT_EQ(store.end_transaction(guest, in, Store::End::commit), Error::noent);
 }
 
 }  // namespace
