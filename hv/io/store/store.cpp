@@ -122,6 +122,7 @@ Error Store::set_special_permissions(DomainId who, std::string_view name, Permis
     const auto special = special_.find(name);
     if (special == special_.end()) return Error::inval;
     if (who != domain0) return Error::acces;
+    if (all.front().domain != domain0) return Error::inval;
     special->second = std::move(all);
     return Error::none;
 }
@@ -209,10 +210,15 @@ void Store::release(DomainId domain) {
     last_transaction_.erase(domain);
     for (const std::string& path : tree_.owned_roots(domain)) remove(domain0, 0, path);
     tree_.forget_rights(domain, next_generation());
-    for (auto& [name, permissions] : special_)
-        std::erase_if(permissions, [&](const Permission& permission) {
-            return permission.domain == domain && &permission != &permissions.front();
-        });
+    for (auto& [name, permissions] : special_) {
+        // A new domain of this number must not be told; domain 0, the owner, stays in front.
+        const auto others = permissions.begin() + 1;
+        permissions.erase(std::remove_if(others, permissions.end(),
+                                         [&](const Permission& permission) {
+                                             return permission.domain == domain;
+                                         }),
+                          permissions.end());
+    }
     released_[domain] = next_generation();
     fire_special(std::string(release_domain));
 }
