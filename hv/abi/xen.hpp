@@ -66,6 +66,8 @@ static_assert(sizeof(iret_context) == 72);
 namespace ring3::abi {
 
 constexpr DomainId domid_self{DOMID_SELF};
+/// Identities from here on have meanings of their own.
+constexpr DomainId first_reserved_domid{DOMID_FIRST_RESERVED};
 
 /// A guest's pointer inside of an argument structure (XEN_GUEST_HANDLE) is a number to us, never
 /// dereferenced.

@@ -49,6 +49,10 @@ void Params::set(std::string name, GivenValue value) {
     given_.insert_or_assign(std::move(name), std::move(value));
 }
 
+void Params::take_given(const Params& more) {
+    for (const auto& [name, value] : more.given_) set(name, value);
+}
+
 const GivenValue* Params::declare(std::string_view name, std::string allowed,
                                   std::string default_value, std::string_view meaning,
                                   bool is_text) {

@@ -44,6 +44,8 @@ public:
 
     /// The user's value; a later one replaces an earlier one.
     void set(std::string name, GivenValue value);
+    /// The user's values of a more specific table, on top of these.
+    void take_given(const Params& more);
     /// Where the policy itself was chosen, for the message about an unknown name.
     void set_origin(std::string origin) { origin_ = std::move(origin); }
     const std::string& origin() const { return origin_; }

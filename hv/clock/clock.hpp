@@ -30,6 +30,9 @@ public:
     /// No vCPU can run before `deadline`. Answers how long the host must sleep at most; zero says
     /// that it is `deadline` now. `never` is allowed only in an open world.
     virtual Duration idle(std::uint64_t retired, Time deadline) = 0;
+    /// Domain-0's back ends did so much, which takes time by the cost model: now() moves on by it.
+    /// Nothing under a clock of the host: that work took its time already.
+    virtual void charge_io(std::uint64_t requests, std::uint64_t bytes) = 0;
     /// The date that guests see, since 1970, when the machine's time is zero.
     virtual Duration date_at_start() const = 0;
 };

@@ -23,9 +23,14 @@ public:
     explicit Virtual(Params& params) {
         params.choice(
             "cost_model", "flat", {"flat"},
-            "what takes time: flat = each retired instruction the same, all else nothing");
+            "what takes time: flat = each retired instruction the same, and what io_* say");
         instruction_ps_ = static_cast<std::uint64_t>(params.integer(
             "instruction_ps", 1000, {1, 1'000'000}, "cost of one instruction in picoseconds"));
+        io_request_ = params.duration("io_request_ns", 0ns,
+                                      "Domain-0's work for one request of a device", 0ns, 1s);
+        io_byte_ps_ = static_cast<std::uint64_t>(
+            params.integer("io_byte_ps", 0, {0, 1'000'000},
+                           "Domain-0's work for one byte of a device, in picoseconds"));
         date_at_start_ = params.duration("epoch_s", 946'684'800s,
                                          "date at the start, in seconds since 1970 (UTC)");
     }
@@ -55,12 +60,21 @@ public:
         return Duration::zero();
     }
 
+    void charge_io(std::uint64_t requests, std::uint64_t bytes) override {
+        // Both are what one look at a ring found: far from overflow.
+        const std::uint64_t for_bytes = bytes * io_byte_ps_ / picoseconds_per_nanosecond;
+        jumped_ += static_cast<Duration::rep>(requests) * io_request_ +
+                   Duration{static_cast<Duration::rep>(for_bytes)};
+    }
+
     Duration date_at_start() const override { return date_at_start_; }
 
 private:
     std::uint64_t instruction_ps_ = 0;
     Duration date_at_start_{};
-    /// The sum of all jumps over idle time.
+    Duration io_request_{};
+    std::uint64_t io_byte_ps_ = 0;
+    /// The sum of all time in which no guest's instruction retired.
     Duration jumped_{};
 };
 

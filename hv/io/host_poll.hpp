@@ -28,6 +28,7 @@ public:
     /// Who was added last gets its first turn in the next poll. Removed before it is destroyed.
     void add(Pollable& pollable);
     void remove(Pollable& pollable);
+    bool is_empty() const { return pollables_.empty(); }
     /// One poll: sleeps at most so long (zero: only looks), then gives everyone a turn.
     void poll(Duration at_most);
 

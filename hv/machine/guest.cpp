@@ -66,7 +66,7 @@ void Guest::make(DomainId id, Hypervisor& hypervisor, PageTables& tables) {
     domain_ = std::make_unique<Domain>(hypervisor, tables, std::move(parameters));
 }
 
-void Guest::build(store::Store& store) {
+void Guest::build(store::Store& store, DriverDomain& driver_domain) {
     {
         Start start(spec_);
         start.params.domain = domain_->id();
@@ -79,8 +79,12 @@ void Guest::build(store::Store& store) {
     write_store_nodes(store, *domain_, name_, spec_.config);
     console_port_ = std::make_unique<BackEndPort>(*domain_, domain_->console.port,
                                                   [this] { console_->drain(); });
-    store_port_ =
-        std::make_unique<BackEndPort>(*domain_, domain_->store.port, [this] { store_->serve(); });
+    store_task_ = std::make_unique<DriverDomain::Task>(driver_domain, [this, &driver_domain] {
+        driver_domain.charge({.requests = 1});
+        store_->serve();
+    });
+    store_port_ = std::make_unique<BackEndPort>(*domain_, domain_->store.port,
+                                                [this] { store_task_->schedule(); });
     HV_CHECK(console_port_->is_bound() && store_port_->is_bound(),
              "the back ends' event channels are taken");
     console_ = std::make_unique<Console>(frames, domain_->console.mfn,
@@ -101,6 +105,8 @@ void Guest::destroy(store::Store& store) {
         store.release(domain_->id());
         remove_store_nodes(store, *domain_);
     }
+    devices_.clear();
+    store_task_.reset();
     console_port_.reset();
     store_port_.reset();
     console_.reset();
@@ -114,13 +120,26 @@ bool Guest::has_crashed() const {
     return reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog;
 }
 
+void Guest::attach(std::unique_ptr<xenbus::BackEnd> device) {
+    xenbus::BackEnd& attached = *devices_.emplace_back(std::move(device));
+    attached.on_closed = [this, &attached] { tear_off(attached); };
+    attached.open();
+}
+
+void Guest::detach(xenbus::BackEnd& device) { device.close(); }
+
+void Guest::tear_off(xenbus::BackEnd& device) {
+    std::erase_if(devices_, [&](const auto& each) { return each.get() == &device; });
+}
+
 void Guest::poll_back_ends() {
     if (console_) console_->drain();
-    if (store_) store_->serve();
 }
 
 void Guest::deliver_watch(std::string_view path, std::string_view token) {
-    if (store_) store_->add_event(path, token);
+    if (!store_) return;
+    store_->add_event(path, token);
+    store_task_->schedule();
 }
 
 }  // namespace ring3

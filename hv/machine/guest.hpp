@@ -15,8 +15,10 @@
 #include "hv/domain/back_end_port.hpp"
 #include "hv/domain/domain.hpp"
 #include "hv/io/console/console.hpp"
+#include "hv/io/driver_domain.hpp"
 #include "hv/io/store/connection.hpp"
 #include "hv/io/store/store.hpp"
+#include "hv/io/xenbus/back_end.hpp"
 #include "hv/machine/config/domain_config.hpp"
 
 namespace ring3 {
@@ -55,7 +57,7 @@ public:
     void make(DomainId id, Hypervisor& hypervisor, PageTables& tables);
     /// Fills it: kernel, memory, back ends. Its first vCPU is runnable from then on. Throws
     /// ConfigError or EnvironmentError.
-    void build(store::Store& store);
+    void build(store::Store& store, DriverDomain& driver_domain);
     /// Takes the domain away, with its memory and what the store holds of it.
     void destroy(store::Store& store);
 
@@ -71,7 +73,15 @@ public:
     /// By its own doing or by a watchdog.
     bool has_crashed() const;
 
-    /// What back ends do without being asked.
+    /// Adds a device to the domain that there is. The guest's driver finds it by itself.
+    void attach(std::unique_ptr<xenbus::BackEnd> device);
+    /// Asks the guest to let go of a device, which is gone when it has.
+    void detach(xenbus::BackEnd& device);
+    /// Takes a device away, whatever the guest does with it.
+    void tear_off(xenbus::BackEnd& device);
+    const std::vector<std::unique_ptr<xenbus::BackEnd>>& devices() const { return devices_; }
+
+    /// What back ends do without being asked: a guest that finds its console's ring full spins.
     void poll_back_ends();
     void deliver_watch(std::string_view path, std::string_view token);
     /// Null before build() and after destroy().
@@ -87,6 +97,8 @@ private:
     std::unique_ptr<BackEndPort> store_port_;
     std::unique_ptr<Console> console_;
     std::unique_ptr<store::Connection> store_;
+    std::unique_ptr<DriverDomain::Task> store_task_;
+    std::vector<std::unique_ptr<xenbus::BackEnd>> devices_;
     std::optional<std::uint32_t> last_reason_;
 };
 

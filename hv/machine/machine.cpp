@@ -46,10 +46,10 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
       clock_(make_policy<Clock>(config_)),
       scheduler_(make_policy<Scheduler>(config_)),
       store_([this](DomainId watcher, const std::string& path, const std::string& token) {
-          for (Member& member : members_)
-              if (member.guest.domain() != nullptr && member.guest.domain()->id() == watcher)
-                  member.guest.deliver_watch(path, token);
-      }) {
+          const auto found = by_id_.find(watcher);
+          if (found != by_id_.end()) found->second->guest.deliver_watch(path, token);
+      }),
+      domain0_(std::make_unique<Domain0>(*this)) {
     cpu_model_ = &model_of(config_.policy(Engine::kind).params);
     config_.reject_empty_kinds();
     frames_.set_derived_state(&engine_->derived_state());
@@ -57,6 +57,7 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
 
 Machine::~Machine() {
     for (Member& member : members_) end(member);
+    domain0_.reset();
     frames_.set_derived_state(nullptr);
 }
 
@@ -93,18 +94,30 @@ std::vector<Guest*> Machine::guests() {
     return all;
 }
 
-/// Makes the member's next domain. Domain identities are not used twice.
+/// Identities are used again only after all others were.
+DomainId Machine::next_id() const {
+    DomainId id = last_id_;
+    do {
+        ++id;
+        if (id == abi::first_reserved_domid) id = DomainId{1};
+        HV_CHECK(id != last_id_, "more domains than identities");
+    } while (by_id_.contains(id));
+    return id;
+}
+
+/// Makes the member's next domain.
 void Machine::start(Member& member) {
-    ++last_id_;
+    last_id_ = next_id();
     member.is_settled = false;
     member.guest.make(last_id_, *this, tables_);
+    by_id_.emplace(last_id_, &member);
     Domain& domain = *member.guest.domain();
     for (std::uint32_t id = 0; id < domain.vcpu_count(); ++id) {
         Runner& runner = member.runners.emplace_back(domain.vcpu(VcpuId{id}), timers_,
                                                      fmt::format("d{}v{} timer", last_id_.raw, id));
         scheduler_->join(runner.view, time());
     }
-    member.guest.build(store_);
+    member.guest.build(store_, *domain0_);
     say(LogLevel::info, fmt::format("d{}: \"{}\" is built with {} MiB", last_id_.raw,
                                     member.guest.name(), domain.memory().raw / frames_per_mib));
 }
@@ -130,32 +143,19 @@ void Machine::end(Member& member) {
     for (Runner& runner : member.runners) scheduler_->leave(runner.view, time());
     // Timers first: they name vCPUs.
     member.runners.clear();
-    const Domain* const domain = member.guest.domain();
-    const DomainId id = domain != nullptr ? domain->id() : domain0;
+    if (member.guest.domain() == nullptr) return;
+    const DomainId id = member.guest.domain()->id();
     member.guest.destroy(store_);
     engine_->forget_domain(id);
-}
-
-Machine::Member& Machine::member_of(const Domain& domain) {
-    for (Member& member : members_)
-        if (member.guest.domain() == &domain) return member;
-    HV_CHECK(false, "a domain of no machine");
-    return members_.front();
+    by_id_.erase(id);
 }
 
 Machine::Runner& Machine::runner_of(const Vcpu& vcpu) {
-    for (Runner& runner : member_of(vcpu.domain()).runners)
-        if (&runner.vcpu == &vcpu) return runner;
-    HV_CHECK(false, "a vCPU of no machine");
-    return members_.front().runners.front();
+    return by_id_.at(vcpu.domain().id())->runners[vcpu.id().raw];
 }
 
 Machine::Runner& Machine::runner_of(const sched::Vcpu& view) {
-    for (Member& member : members_)
-        for (Runner& runner : member.runners)
-            if (&runner.view == &view) return runner;
-    HV_CHECK(false, "a scheduler chose a vCPU that has left");
-    return members_.front().runners.front();
+    return by_id_.at(view.domain)->runners[view.id.raw];
 }
 
 std::uint64_t Machine::retired() const {
@@ -193,10 +193,8 @@ void Machine::domain_shutdown(Domain& domain) {
 }
 
 Domain* Machine::find_domain(DomainId id) {
-    for (Member& member : members_)
-        if (member.guest.domain() != nullptr && member.guest.domain()->id() == id)
-            return member.guest.domain();
-    return nullptr;
+    const auto found = by_id_.find(id);
+    return found == by_id_.end() ? nullptr : found->second->guest.domain();
 }
 
 void Machine::log(LogLevel level, std::string_view line) { log_.add(time(), level, line); }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -16,6 +17,7 @@
 #include "hv/clock/clock.hpp"
 #include "hv/cpu/engine/engine.hpp"
 #include "hv/domain/hypervisor.hpp"
+#include "hv/io/host_poll.hpp"
 #include "hv/io/store/store.hpp"
 #include "hv/machine/config/machine_config.hpp"
 #include "hv/machine/guest.hpp"
@@ -64,6 +66,10 @@ public:
     Frames free_frames() const { return frames_.free(); }
     Frames memory() const { return parameters_.memory; }
     store::Store& store() { return store_; }
+    /// Where native back ends run.
+    DriverDomain& driver_domain();
+    /// CPU time that Domain-0's back ends took.
+    Duration domain0_time() const;
     Log& messages() { return log_; }
     const Log& messages() const { return log_; }
     /// Of the machine and of each policy, with the values in effect.
@@ -74,9 +80,12 @@ private:
     /// A vCPU on its way between the queues.
     struct Runner;
     struct Member;
+    class Domain0;
 
     // The run loop, run_loop.cpp.
     void run_slice(Runner& runner, Duration slice);
+    void run_domain0(Duration slice);
+    void work_at_once();
     Scheduler::Why run_until(Runner& runner, Time end);
     bool wants_stop();
     Time next_look(Time now) const;
@@ -92,9 +101,9 @@ private:
     void start_again(Member& member);
     void say_not_started_again(const Member& member, const std::runtime_error& error);
     void end(Member& member);
-    Member& member_of(const Domain& domain);
     Runner& runner_of(const Vcpu& vcpu);
     Runner& runner_of(const sched::Vcpu& view);
+    DomainId next_id() const;
     void wake(Runner& runner);
     void say(LogLevel level, const std::string& text) { log_.add(time(), level, text); }
 
@@ -121,9 +130,13 @@ private:
     std::unique_ptr<Clock> clock_;
     std::unique_ptr<Scheduler> scheduler_;
     TimerQueue timers_;
+    HostPoll host_poll_;
     store::Store store_;
+    std::unique_ptr<Domain0> domain0_;
     std::list<Member> members_;
-    DomainId last_id_{0};
+    /// Those that have a domain.
+    std::map<DomainId, Member*> by_id_;
+    DomainId last_id_{};
 
     /// The vCPU on the pCPU, null when it is idle. While one runs, the machine has retired
     /// retired_ + what that vCPU's own counter says (modulo 2^64: retired_ may be "negative").

@@ -14,6 +14,13 @@ MachineParameters::MachineParameters(Params& params) {
                                             "memory of the machine, for all its domains");
     memory = Frames{static_cast<std::uint64_t>(mib) * frames_per_mib};
 
+    const std::string when = params.choice(
+        "domain0", "auto", {"auto", "scheduled", "at_once"},
+        "when back ends work: scheduled as a vCPU like any other, or at once, as if Domain-0 had a "
+        "CPU of its own; auto: scheduled under a virtual clock, else at once");
+    domain0 = when == "auto"        ? Domain0::by_world
+              : when == "scheduled" ? Domain0::scheduled
+                                    : Domain0::at_once;
     input_quiet = params.duration(
         "input_quiet_ms", std::chrono::milliseconds{500},
         "virtual clock only: silence on the console before the next line of input is typed",

@@ -2,6 +2,8 @@
 // The parameters of the table [machine]: what is no policy's.
 #pragma once
 
+#include <cstdint>
+
 #include "hv/base/params.hpp"
 #include "hv/base/units.hpp"
 
@@ -11,7 +13,15 @@ struct MachineParameters {
     /// Throws ConfigError for values out of range and for parameters that do not exist.
     explicit MachineParameters(Params& params);
 
+    /// When Domain-0's back ends do their work.
+    enum class Domain0 : std::uint8_t {
+        scheduled,  ///< its vCPU competes with guests for the CPU
+        at_once,    ///< as soon as there is some, as if Domain-0 had a CPU of its own
+        by_world,   ///< scheduled in a closed world, at once in an open one
+    };
+
     Frames memory{};
+    Domain0 domain0 = Domain0::by_world;
     /// See ScriptedInput.
     Duration input_quiet{};
     /// The run stops when exactly so many instructions were retired.

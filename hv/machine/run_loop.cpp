@@ -28,13 +28,17 @@ Machine::End Machine::run() {
         if (wants_stop()) return End::stopped;
 
         do_what_is_due();
+        work_at_once();
         const Scheduler::Choice choice = scheduler_->pick(pcpu, time());
         if (choice.vcpu == nullptr) {
             if (!sleep()) return End::stuck;
             continue;
         }
         HV_CHECK(choice.slice > 0ns, "a scheduler gave an empty slice");
-        run_slice(runner_of(*choice.vcpu), choice.slice);
+        if (choice.vcpu == &domain0_->view)
+            run_domain0(choice.slice);
+        else
+            run_slice(runner_of(*choice.vcpu), choice.slice);
     }
 }
 
@@ -57,7 +61,7 @@ void Machine::run_slice(Runner& runner, Duration slice) {
     retired_ += runner.vcpu.cpu.retired;
     running_ = nullptr;
     scheduler_->stopped(runner.view, pcpu, ended - began, why, ended);
-    for (Member& member : members_) member.guest.poll_back_ends();
+    by_id_.at(runner.view.domain)->guest.poll_back_ends();
 }
 
 /// Runs the vCPU until something else has to be considered.
@@ -78,6 +82,7 @@ Scheduler::Why Machine::run_until(Runner& runner, Time end) {
         const Exit exit = engine_->run(vcpu.cpu, vcpu.environment(), budget);
         const Domain::Next next = domain.handle_exit(vcpu, exit);
         do_what_is_due();
+        work_at_once();
         if (next == Domain::Next::yield && vcpu.is_runnable()) return Scheduler::Why::yielded;
         // Whoever blocked may have been woken by what was due.
         if (!vcpu.is_runnable()) return Scheduler::Why::blocked;
@@ -94,8 +99,10 @@ void Machine::do_what_is_due() {
     const Time now = time();
     timers_.run_due(now);
     if (scheduler_->next_event(pcpu) <= now) scheduler_->timer(pcpu, now, kicks_);
+    store_.deliver_native();
     if (world() == Clock::World::open && next_look_ <= now) {
         outside_.look();
+        host_poll_.poll(Duration::zero());
         next_look_ = now + look_every;
     }
 }
@@ -112,12 +119,13 @@ bool Machine::sleep() {
     // What a back end does unasked may wake somebody.
     const std::uint64_t wakes = wakes_;
     for (Member& member : members_) member.guest.poll_back_ends();
-    if (wakes_ != wakes) return true;
+    store_.deliver_native();
+    if (wakes_ != wakes || domain0_->has_work()) return true;
 
     const Time next = std::min(timers_.next(), scheduler_->next_event(pcpu));
     if (next == never && world() == Clock::World::closed) return false;
     const Duration rest = clock_->idle(retired(), next);
-    if (rest > 0ns) outside_.wait(rest);
+    if (rest > 0ns) outside_.wait(host_poll_.is_empty() ? rest : std::min<Duration>(rest, 1ms));
     // Look at once at what ended the sleep.
     next_look_ = next_turn_ = time();
     return true;

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <functional>
-#include <list>
+#include <deque>
 #include <memory>
 #include <string>
 
+#include "hv/io/driver_domain.hpp"
 #include "hv/machine/machine.hpp"
 
 namespace ring3 {
@@ -29,11 +30,35 @@ struct Machine::Runner {
     Place place = Place::out;
 };
 
+/// Domain-0 has one vCPU, which runs no guest code: its back ends' tasks.
+class Machine::Domain0 final : public DriverDomain {
+public:
+    explicit Domain0(Machine& machine);
+    ~Domain0() override;
+
+    Time now() override { return machine_.time(); }
+    void charge(IoWork work) override { machine_.clock_->charge_io(work.requests, work.bytes); }
+    HostPoll* host() override;
+
+    bool is_scheduled() const { return scheduled_; }
+
+    sched::Vcpu view;
+    Runner::Place place = Runner::Place::out;
+    Duration ran{};
+
+private:
+    void work_came() override;
+
+    Machine& machine_;
+    const bool scheduled_;
+};
+
 struct Machine::Member {
     explicit Member(GuestSpec spec) : guest(std::move(spec)) {}
 
     Guest guest;
-    std::list<Runner> runners;
+    /// By vCPU number.
+    std::deque<Runner> runners;
     std::unique_ptr<ScriptedInput> input;
     /// The last domain has ended, and that was acted on.
     bool is_settled = false;

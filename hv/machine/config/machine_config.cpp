@@ -43,6 +43,14 @@ std::optional<GivenValue> given_value(const toml::node& node, std::string origin
         fmt::format("{}: [{}] {}: must be a text, a number, or true or false", origin, table, key));
 }
 
+/// What a more specific table says, on top of `choice`.
+void refine(PolicyChoice& choice, const PolicyChoice& by) {
+    if (!by.name.empty() && by.name != choice.name)
+        choice = by;
+    else
+        choice.params.take_given(by.params);
+}
+
 }  // namespace
 
 MachineConfig::MachineConfig() {
@@ -53,7 +61,8 @@ MachineConfig::MachineConfig() {
     add("clock", "wall");
     add("engine", "translator");
     add("memory", "");
-    add("io", "");
+    add("io", "event");
+    for (const char* table : {"io"}) devices_[table];
 }
 
 std::vector<std::string> MachineConfig::tables() const {
@@ -68,14 +77,52 @@ PolicyChoice& MachineConfig::policy(std::string_view table) {
     return it->second;
 }
 
+const PolicyChoice& MachineConfig::policy(std::string_view table) const {
+    return const_cast<MachineConfig*>(this)->policy(table);
+}
+
+const PolicyChoice* MachineConfig::sub_table(std::string_view table, std::string_view name) const {
+    const auto& sub_tables = devices_.find(table)->second;
+    const auto found = sub_tables.find(name);
+    return found == sub_tables.end() ? nullptr : &found->second;
+}
+
+PolicyChoice MachineConfig::device_policy(std::string_view table, const DeviceName& device) const {
+    PolicyChoice choice = policy(table);
+    for (const std::string& name :
+         {device.kind, device.domain, device.domain + "/" + device.device})
+        if (const PolicyChoice* const more = sub_table(table, name)) refine(choice, *more);
+    return choice;
+}
+
+std::vector<PolicyChoice> MachineConfig::device_policies(std::string_view table) const {
+    std::vector<PolicyChoice> all{policy(table)};
+    for (const auto& [name, sub_table] : devices_.find(table)->second) {
+        PolicyChoice choice = policy(table);
+        refine(choice, sub_table);
+        all.push_back(std::move(choice));
+    }
+    return all;
+}
+
+/// "io", or "io.web/xvda".
+PolicyChoice& MachineConfig::table_for_writing(const std::string& table,
+                                               const std::string& origin) {
+    const auto it = policies_.find(table);
+    if (it != policies_.end()) return it->second;
+    const std::size_t dot = table.find('.');
+    const auto devices = devices_.find(std::string_view(table).substr(0, dot));
+    if (dot != std::string::npos && devices != devices_.end()) {
+        PolicyChoice fresh{"", Params(table)};
+        return devices->second.try_emplace(table.substr(dot + 1), fresh).first->second;
+    }
+    throw ConfigError(fmt::format("{}: there is no table [{}]{}; there are: {}", origin, table,
+                                  nearest_name_hint(table, tables()), fmt::join(tables(), ", ")));
+}
+
 void MachineConfig::put(const std::string& table, const std::string& key, GivenValue value) {
     if (table == "machine") return machine_.set(key, std::move(value));
-    const auto it = policies_.find(table);
-    if (it == policies_.end())
-        throw ConfigError(fmt::format("{}: there is no table [{}]{}; there are: {}", value.origin,
-                                      table, nearest_name_hint(table, tables()),
-                                      fmt::join(tables(), ", ")));
-    PolicyChoice& choice = it->second;
+    PolicyChoice& choice = table_for_writing(table, value.origin);
     if (key != "name") return choice.params.set(key, std::move(value));
     const auto* name = std::get_if<std::string>(&value.value);
     if (name == nullptr)
@@ -112,20 +159,30 @@ void MachineConfig::read_text(std::string_view text, const std::string& path) {
                                           place(table_key.source()), table,
                                           fmt::join(tables(), ", ")));
         // An unknown table without keys is as wrong as one with.
-        if (table != "machine" && !policies_.contains(table))
-            put(table, "", {false, place(table_key.source())});
+        if (table != "machine") table_for_writing(table, place(table_key.source()));
+        const auto put_all = [&](const std::string& name, const toml::table& content) {
+            for (const auto& [key, value] : content) {
+                if (value.is_table()) continue;
+                const std::string origin = place(key.source());
+                auto given = given_value(value, origin);
+                if (!given) refuse_value(origin, name, key.str());
+                put(name, std::string(key.str()), std::move(*given));
+            }
+        };
+        put_all(table, *node.as_table());
         for (const auto& [key, value] : *node.as_table()) {
-            const std::string origin = place(key.source());
-            auto given = given_value(value, origin);
-            if (!given) refuse_value(origin, table, key.str());
-            put(table, std::string(key.str()), std::move(*given));
+            if (!value.is_table()) continue;
+            const std::string name = fmt::format("{}.{}", table, key.str());
+            table_for_writing(name, place(key.source()));
+            put_all(name, *value.as_table());
         }
     }
 }
 
 void MachineConfig::set(std::string_view assignment) {
     const std::size_t equals = assignment.find('=');
-    const std::size_t dot = assignment.substr(0, equals).find('.');
+    // The last dot: a table may be a device's, as in io.web/xvda.transfer=copy.
+    const std::size_t dot = assignment.substr(0, equals).rfind('.');
     if (equals == std::string_view::npos || dot == std::string_view::npos || dot == 0 ||
         dot + 1 == equals)
         throw ConfigError(
@@ -171,19 +228,19 @@ std::string MachineConfig::describe() const {
     add("machine", "", machine_);
     for (const auto& [table, choice] : policies_)
         if (!choice.name.empty()) add(table, choice.name, choice.params);
+    for (const auto& [table, devices] : devices_)
+        for (const auto& [device, choice] : devices)
+            add(fmt::format("{}.\"{}\"", table, device), choice.name, choice.params);
     return text;
 }
 
 void MachineConfig::reject_empty_kinds() const {
-    for (const char* table : {"memory", "io"}) {
-        const PolicyChoice& choice = policies_.find(table)->second;
-        if (!choice.name.empty())
-            throw ConfigError(
-                fmt::format("{}: [{}] name = \"{}\": there is no {} policy to choose "
-                            "from yet",
-                            choice.params.origin(), table, choice.name, table));
-        choice.params.reject_unknown();
-    }
+    const PolicyChoice& choice = policies_.find("memory")->second;
+    if (!choice.name.empty())
+        throw ConfigError(
+            fmt::format("{}: [memory] name = \"{}\": there is no memory policy to choose from yet",
+                        choice.params.origin(), choice.name));
+    choice.params.reject_unknown();
 }
 
 }  // namespace ring3

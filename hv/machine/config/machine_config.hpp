@@ -19,6 +19,14 @@ struct PolicyChoice {
     Params params;
 };
 
+/// A device, as a sub-table of a machine file names it: by its kind, [io.vbd]; by the domain that
+/// has it, [io.web]; by both names, [io."web/xvda"].
+struct DeviceName {
+    std::string domain;  ///< "web"
+    std::string device;  ///< "xvda"
+    std::string kind;    ///< "vbd", "vif"
+};
+
 class MachineConfig {
 public:
     /// The machine of someone who says nothing.
@@ -40,15 +48,27 @@ public:
     Params& machine() { return machine_; }
     /// `table` is one of those above.
     PolicyChoice& policy(std::string_view table);
-    /// [memory] and [io] have no policies to choose from yet: throws ConfigError for any key there.
+    const PolicyChoice& policy(std::string_view table) const;
+    /// Of a table that has sub-tables for devices: what holds for this one. The sub-table of its
+    /// kind goes before the table itself, its domain's before that, its own before all. Parameters
+    /// are inherited as long as the policy stays the same.
+    PolicyChoice device_policy(std::string_view table, const DeviceName& device) const;
+    /// The table's own choice and that of each of its sub-tables: what devices may be given, to
+    /// check it before there is a device.
+    std::vector<PolicyChoice> device_policies(std::string_view table) const;
+    /// [memory] has no policies to choose from yet: throws ConfigError for any key there.
     void reject_empty_kinds() const;
 
 private:
+    const PolicyChoice* sub_table(std::string_view table, std::string_view name) const;
+    PolicyChoice& table_for_writing(const std::string& table, const std::string& origin);
     void put(const std::string& table, const std::string& key, GivenValue value);
     std::vector<std::string> tables() const;
 
     Params machine_{"machine"};
     std::map<std::string, PolicyChoice, std::less<>> policies_;
+    /// For devices, by table and by the sub-table's name.
+    std::map<std::string, std::map<std::string, PolicyChoice, std::less<>>, std::less<>> devices_;
 };
 
 }  // namespace ring3

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// Domain-0 as a vCPU: it can run while its back ends have work, and its work takes the pCPU from
+// guests, unless the machine file says that it has a CPU of its own.
+#include "hv/machine/runner.hpp"
+
+namespace ring3 {
+namespace {
+
+bool has_no_cpu_of_its_own(MachineParameters::Domain0 when, Clock::World world) {
+    if (when != MachineParameters::Domain0::by_world)
+        return when == MachineParameters::Domain0::scheduled;
+    return world == Clock::World::closed;
+}
+
+/// Work that makes work for itself must not keep guests waiting for ever.
+constexpr int most_tasks_at_once = 256;
+
+}  // namespace
+
+Machine::Domain0::Domain0(Machine& machine)
+    : DriverDomain(machine.timers_),
+      machine_(machine),
+      scheduled_(has_no_cpu_of_its_own(machine.parameters_.domain0, machine.world())) {
+    view.domain = domain0;
+    if (scheduled_) machine_.scheduler_->join(view, machine_.time());
+}
+
+Machine::Domain0::~Domain0() {
+    if (scheduled_) machine_.scheduler_->leave(view, machine_.time());
+}
+
+HostPoll* Machine::Domain0::host() {
+    return machine_.world() == Clock::World::open ? &machine_.host_poll_ : nullptr;
+}
+
+void Machine::Domain0::work_came() {
+    ++machine_.wakes_;
+    if (!scheduled_ || place != Runner::Place::out) return;
+    place = Runner::Place::waiting;
+    machine_.scheduler_->wake(view, machine_.time(), machine_.kicks_);
+}
+
+/// Domain-0 got the CPU. A task is never interrupted; the slice ends after the one that exceeds it.
+void Machine::run_domain0(Duration slice) {
+    const Time began = time();
+    domain0_->place = Runner::Place::running;
+    kicks_ = {};
+    auto why = Scheduler::Why::blocked;
+    while (domain0_->has_work()) {
+        if (time() >= began + slice) {
+            why = Scheduler::Why::slice_spent;
+            break;
+        }
+        if (kicks_.asked(pcpu) || wants_stop()) {
+            why = Scheduler::Why::preempted;
+            break;
+        }
+        domain0_->run_next();
+        do_what_is_due();
+    }
+    const Time ended = time();
+    domain0_->ran += ended - began;
+    domain0_->place =
+        why == Scheduler::Why::blocked ? Runner::Place::out : Runner::Place::waiting;
+    scheduler_->stopped(domain0_->view, pcpu, ended - began, why, ended);
+}
+
+void Machine::work_at_once() {
+    if (domain0_->is_scheduled() || !domain0_->has_work()) return;
+    const Time began = time();
+    for (int i = 0; i < most_tasks_at_once && domain0_->has_work(); ++i) {
+        domain0_->run_next();
+        store_.deliver_native();
+    }
+    domain0_->ran += time() - began;
+}
+
+DriverDomain& Machine::driver_domain() { return *domain0_; }
+
+Duration Machine::domain0_time() const { return domain0_->ran; }
+
+}  // namespace ring3
