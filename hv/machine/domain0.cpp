@@ -60,8 +60,7 @@ void Machine::run_domain0(Duration slice) {
     }
     const Time ended = time();
     domain0_->ran += ended - began;
-    domain0_->place =
-        why == Scheduler::Why::blocked ? Runner::Place::out : Runner::Place::waiting;
+    domain0_->place = why == Scheduler::Why::blocked ? Runner::Place::out : Runner::Place::waiting;
     scheduler_->stopped(domain0_->view, pcpu, ended - began, why, ended);
 }
 

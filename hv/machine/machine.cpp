@@ -9,6 +9,7 @@
 
 #include "hv/base/check.hpp"
 #include "hv/base/registry.hpp"
+#include "hv/machine/devices.hpp"
 #include "hv/machine/runner.hpp"
 
 namespace ring3 {
@@ -52,6 +53,7 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
       domain0_(std::make_unique<Domain0>(*this)) {
     cpu_model_ = &model_of(config_.policy(Engine::kind).params);
     config_.reject_empty_kinds();
+    check_device_policies(config_);
     frames_.set_derived_state(&engine_->derived_state());
 }
 

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hv/base/timer_queue.hpp"
 #include "hv/base/units.hpp"
 #include "hv/clock/clock.hpp"
 #include "hv/cpu/engine/engine.hpp"
@@ -25,7 +26,6 @@
 #include "hv/machine/machine_parameters.hpp"
 #include "hv/machine/outside.hpp"
 #include "hv/machine/scripted_input.hpp"
-#include "hv/base/timer_queue.hpp"
 #include "hv/memory/frame_table.hpp"
 #include "hv/memory/page_tables.hpp"
 #include "hv/sched/scheduler.hpp"

@@ -3,6 +3,7 @@
 
 #include "hv/clock/clock.hpp"
 #include "hv/cpu/engine/engine.hpp"
+#include "hv/io/path/io_path.hpp"
 #include "hv/machine/config/machine_config.hpp"
 #include "hv/machine/machine_parameters.hpp"
 #include "hv/memory/frame_table.hpp"
@@ -12,8 +13,8 @@ namespace ring3 {
 namespace {
 
 template <class Interface>
-PolicyKind describe(const char* summary) {
-    return {Interface::kind, summary, MachineConfig().policy(Interface::kind).name,
+PolicyKind describe(const char* summary, const char* table = Interface::kind) {
+    return {Interface::kind, table, summary, MachineConfig().policy(table).name,
             Registry<Interface>::names()};
 }
 
@@ -30,11 +31,13 @@ std::vector<Params::Declared> declared_by(const std::string& policy, Needs&&... 
 std::vector<PolicyKind> policy_kinds() {
     return {describe<Clock>("what time it is, and how it passes"),
             describe<Engine>("what runs guest instructions"),
+            describe<IoPath>("when a back end looks at a ring, moves data, and notifies", "io"),
             describe<Scheduler>("which vCPU runs next, and for how long")};
 }
 
 std::vector<Params::Declared> parameters_of(const std::string& kind, const std::string& policy) {
     if (kind == Clock::kind) return declared_by<Clock>(policy);
+    if (kind == IoPath::kind) return declared_by<IoPath>(policy);
     if (kind == Scheduler::kind) return declared_by<Scheduler>(policy);
     if (kind == Engine::kind) {
         FrameTable frames{Frames{16}};

@@ -12,6 +12,7 @@ namespace ring3 {
 
 struct PolicyKind {
     std::string name;
+    std::string table;  ///< of a machine file
     std::string summary;
     std::string default_policy;
     std::vector<PolicyName> policies;

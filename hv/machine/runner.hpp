@@ -2,8 +2,8 @@
 // What a machine keeps of each vCPU and each guest, private to its sources.
 #pragma once
 
-#include <functional>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 

@@ -8,9 +8,9 @@
 #include <cstddef>
 #include <vector>
 
+#include "hv/base/timer_queue.hpp"
 #include "hv/base/units.hpp"
 #include "hv/machine/guest.hpp"
-#include "hv/base/timer_queue.hpp"
 
 namespace ring3 {
 

@@ -115,13 +115,39 @@ TEST(MachineConfig, takes_no_second_line_from_a_setting) {
     EXPECT_EQ(config.policy("scheduler").params.text("a", "", ""), "1\nb = 2");
 }
 
-TEST(MachineConfig, has_no_memory_or_io_policies_yet) {
+TEST(MachineConfig, has_no_memory_policies_yet) {
     MachineConfig named;
     named.set("memory.name=ballooning");
     EXPECT_THROW(named.reject_empty_kinds(), ConfigError);
-    MachineConfig told;
-    told.set("io.queue_depth=5");
-    EXPECT_THROW(told.reject_empty_kinds(), ConfigError);
+}
+
+TEST(MachineConfig, chooses_policies_for_devices_the_most_specific_table_last) {
+    MachineConfig config;
+    config.read_text(
+        "[io]\nname = \"coalesced\"\nbatch = 4\ntimeout_us = 7\n"
+        "[io.vbd]\nbatch = 8\n"
+        "[io.\"web/xvda\"]\nname = \"polled\"\n",
+        "lab.toml");
+    config.set("io.web.batch=32");
+    const auto batch_of = [&](const DeviceName& device) {
+        PolicyChoice choice = config.device_policy("io", device);
+        EXPECT_EQ(choice.name, "coalesced");
+        EXPECT_EQ(choice.params.integer("timeout_us", 100, {}, ""), 7) << "is inherited";
+        return choice.params.integer("batch", 16, {}, "");
+    };
+    EXPECT_EQ(batch_of({"db", "vif0", "vif"}), 4);
+    EXPECT_EQ(batch_of({"db", "xvda", "vbd"}), 8);
+    EXPECT_EQ(batch_of({"web", "xvdb", "vbd"}), 32);
+    PolicyChoice other = config.device_policy("io", {"web", "xvda", "vbd"});
+    EXPECT_EQ(other.name, "polled");
+    EXPECT_EQ(other.params.integer("batch", 16, {}, ""), 16) << "another policy inherits nothing";
+    EXPECT_EQ(config.device_policies("io").size(), 4u);
+}
+
+TEST(MachineConfig, has_tables_for_devices_only_where_devices_choose) {
+    MachineConfig config;
+    EXPECT_THROW(config.set("scheduler.web.slice_us=5"), ConfigError);
+    EXPECT_THROW(config.read_text("[clock.web]\n", "lab.toml"), ConfigError);
 }
 
 TEST(MachineConfig, tells_of_a_file_that_cannot_be_read) {

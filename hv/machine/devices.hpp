@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// From what a config says of a device to the back end that is it: looks up the policies that the
+// machine file chooses for it.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "hv/io/path/io_path.hpp"
+#include "hv/machine/config/machine_config.hpp"
+
+namespace ring3 {
+
+/// Makes the I/O path of one more ring of a device.
+using IoPathMaker = std::function<std::unique_ptr<IoPath>()>;
+
+IoPathMaker io_path_maker(const MachineConfig& config, const DeviceName& device);
+
+/// Throws ConfigError for policies and parameters that devices would be refused for.
+void check_device_policies(MachineConfig& config);
+
+}  // namespace ring3
