@@ -89,7 +89,9 @@ void Domain::release_memory() {
 }
 
 std::optional<Mfn> Domain::populate(Pfn pfn) {
-    if (memory() >= parameters_.max_memory) return std::nullopt;
+    // memory_ is never too small; counting what is gone takes time, which only who is full spends.
+    if (memory_ >= parameters_.max_memory && memory() >= parameters_.max_memory)
+        return std::nullopt;
     const std::optional<Mfn> mfn = frames().allocate(id());
     if (!mfn) return std::nullopt;
     frames().set_m2p(*mfn, pfn);

@@ -18,6 +18,8 @@ namespace {
 constexpr std::uint64_t operation_mask = (1u << abi::memory_op_extent_shift) - 1;
 constexpr std::uint64_t most_extents = 0xffff'ffffu >> abi::memory_op_extent_shift;
 
+constexpr unsigned largest_order = 9;  // Xen's default for an unprivileged domain
+
 /// 0 for the guest itself.
 int check_domain(Vcpu& caller, domid_t id) {
     const DomainId domain{id};
@@ -54,7 +56,6 @@ bool adjust_one(Vcpu& caller, unsigned operation, const xen_memory_reservation_t
 }
 
 HypercallResult adjust_reservation(Vcpu& caller, const HypercallArguments& arguments) {
-    constexpr unsigned largest_order = 9;  // Xen's default for an unprivileged domain
     const auto command = static_cast<std::uint32_t>(arguments[0]);
     const auto operation = static_cast<unsigned>(command & operation_mask);
     const std::uint64_t start = command >> abi::memory_op_extent_shift;
@@ -120,24 +121,61 @@ int set_memory_map(Vcpu& caller, std::uint64_t address) {
     return 0;
 }
 
-/// Refused for what cannot be right, then as if no memory of the kind asked for were left: order
-/// and neighbourhood are what an exchange is made for, and frames have neither here.
-int exchange(Vcpu& caller, std::uint64_t address) {
-    constexpr unsigned largest_order = 9;
+/// 0: `request` asks for what could be right.
+int check_exchange(const xen_memory_exchange_t& request) {
+    // Checked first, which makes the shifts below defined.
+    if (std::max(request.in.extent_order, request.out.extent_order) > largest_order)
+        return -XEN_EPERM;
+    const auto fits = [](const xen_memory_reservation_t& list) {
+        return list.nr_extents <= ~xen_ulong_t{0} >> list.extent_order;
+    };
+    const bool is_sane = request.nr_exchanged <= request.in.nr_extents &&
+                         request.in.domid == request.out.domid && fits(request.in) &&
+                         fits(request.out) &&
+                         request.in.nr_extents << request.in.extent_order ==
+                             request.out.nr_extents << request.out.extent_order;
+    return is_sane ? 0 : -XEN_EINVAL;
+}
+
+/// A frame for another. The old one must have no use left: nobody can be told to let go of it.
+int exchange_one(Vcpu& caller, std::uint64_t in, std::uint64_t out) {
+    Domain& domain = caller.domain();
+    xen_pfn_t old_mfn, pfn;
+    if (!copy_from_guest(caller, in, old_mfn) || !copy_from_guest(caller, out, pfn))
+        return -XEN_EFAULT;
+    const Frame* const frame = domain.frames().find(Mfn{old_mfn});
+    if (frame == nullptr || frame->owner != domain.id() || frame->ref_count != 0)
+        return -XEN_EINVAL;
+    if (domain.give_up(Mfn{old_mfn}) != 0) return -XEN_EINVAL;
+    // There is one at least: the one that has just become free.
+    const std::optional<Mfn> mfn = domain.populate(Pfn{pfn});
+    if (!mfn) return -XEN_ENOMEM;
+    return copy_to_guest(caller, out, mfn->raw) ? 0 : -XEN_EFAULT;
+}
+
+/// Frame by frame. Order and neighbourhood are what else an exchange is made for, and frames have
+/// neither here: the answer is that no such memory is left.
+HypercallResult exchange(Vcpu& caller, std::uint64_t address) {
     xen_memory_exchange_t request;
     if (!copy_from_guest(caller, address, request)) return -XEN_EFAULT;
-    if (request.nr_exchanged > request.in.nr_extents || request.in.domid != request.out.domid ||
-        request.in.nr_extents > ~xen_ulong_t{0} >> request.in.extent_order % 64 ||
-        request.out.nr_extents > ~xen_ulong_t{0} >> request.out.extent_order % 64 ||
-        request.in.nr_extents << request.in.extent_order % 64 !=
-            request.out.nr_extents << request.out.extent_order % 64) {
-        return -XEN_EINVAL;
+    int result = check_exchange(request);
+    if (result == 0) result = check_domain(caller, request.in.domid);
+    if (result == 0 && request.in.extent_order + request.out.extent_order != 0)
+        result = -XEN_ENOMEM;
+
+    const std::uint64_t in = abi::address_of(request.in.extent_start).raw,
+                        out = abi::address_of(request.out.extent_start).raw;
+    const std::uint64_t left = request.in.nr_extents - request.nr_exchanged;
+    for (std::uint64_t i = 0; result == 0 && i < std::min<std::uint64_t>(left, items_per_call);
+         ++i) {
+        const std::uint64_t at = request.nr_exchanged * sizeof(xen_pfn_t);
+        result = exchange_one(caller, in + at, out + at);
+        if (result == 0) ++request.nr_exchanged;
     }
-    if (request.in.extent_order > largest_order || request.out.extent_order > largest_order) {
-        return -XEN_EPERM;
-    }
-    if (const int refused = check_domain(caller, request.in.domid)) return refused;
-    return -XEN_ENOMEM;
+    if (!copy_to_guest(caller, address, request)) return -XEN_EFAULT;
+    if (result == 0 && request.nr_exchanged < request.in.nr_extents)
+        return HypercallResult::again({XENMEM_exchange, address});
+    return result;
 }
 
 int machphys_mapping(Vcpu& caller, std::uint64_t address) {

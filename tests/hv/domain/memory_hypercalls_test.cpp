@@ -376,6 +376,127 @@ TEST_F(Reservation, answers_how_many_extents_were_done) {
     EXPECT_EQ(small.hypercall(__HYPERVISOR_memory_op, {XENMEM_populate_physmap, nowhere}), 0);
 }
 
+TEST_F(Reservation, grows_as_far_as_the_machine_goes) {
+    std::vector<Mfn> taken;
+    while (small.frames.free() > Frames{3}) taken.push_back(*small.frames.allocate(DomainId{9}));
+    EXPECT_EQ(adjust(XENMEM_populate_physmap, {70, 71, 72, 73, 74}), 3);
+    EXPECT_EQ(adjust(XENMEM_populate_physmap, {73}), 0);
+    EXPECT_EQ(ask(XENMEM_current_reservation), 67);
+    small.frames.release(taken.back());
+    EXPECT_EQ(adjust(XENMEM_populate_physmap, {73}), 1);
+}
+
+TEST_F(Reservation, gives_frames_that_hold_nothing_of_their_past) {
+    small.put(page_va, std::uint64_t{0x5ec2e7});
+    ASSERT_EQ(update(entry, 0), 0);
+    const std::uint64_t old = mfn(3);
+    ASSERT_EQ(adjust(XENMEM_decrease_reservation, {old}), 1);
+    ASSERT_EQ(adjust(XENMEM_populate_physmap, {3}), 1);
+    ASSERT_EQ(small.get64(list_va), old) << "the lowest free one";
+    ASSERT_EQ(update(entry, old << 12 | present | writable), 0);
+    EXPECT_EQ(small.get64(page_va), 0u);
+}
+
+TEST_F(Reservation, takes_lists_that_wrap_or_lie_in_xen_for_what_they_are) {
+    for (const std::uint64_t list : {~std::uint64_t{0} - 7, std::uint64_t{MACH2PHYS_VIRT_START},
+                                     std::uint64_t{0x0000'8000'0000'0000}}) {
+        xen_memory_reservation request{};
+        request.extent_start.p = reinterpret_cast<xen_pfn_t*>(list);
+        request.nr_extents = 4;
+        request.domid = DOMID_SELF;
+        for (const std::uint64_t operation :
+             {XENMEM_populate_physmap, XENMEM_decrease_reservation}) {
+            EXPECT_EQ(small.hypercall_with(__HYPERVISOR_memory_op, operation, request), 0) << list;
+        }
+        EXPECT_EQ(
+            small.hypercall_with(__HYPERVISOR_memory_op, XENMEM_increase_reservation, request), 0)
+            << list;
+        EXPECT_EQ(ask(XENMEM_current_reservation), 64);
+    }
+    EXPECT_EQ(adjust(XENMEM_decrease_reservation, {~std::uint64_t{0}}), 0);
+    EXPECT_EQ(adjust(XENMEM_decrease_reservation, {~std::uint64_t{0} - 3}, 3), 0);
+}
+
+class Exchange : public Reservation {
+protected:
+    xen_memory_exchange request_for(const std::vector<std::uint64_t>& in,
+                                    const std::vector<std::uint64_t>& out) {
+        for (std::size_t i = 0; i < in.size(); ++i) small.put(list_va + i * 8, in[i]);
+        for (std::size_t i = 0; i < out.size(); ++i) small.put(out_va + i * 8, out[i]);
+        xen_memory_exchange request{};
+        request.in.extent_start.p = reinterpret_cast<xen_pfn_t*>(list_va);
+        request.in.nr_extents = in.size();
+        request.in.domid = DOMID_SELF;
+        request.out.extent_start.p = reinterpret_cast<xen_pfn_t*>(out_va);
+        request.out.nr_extents = out.size();
+        request.out.domid = DOMID_SELF;
+        return request;
+    }
+    std::int64_t exchange(const xen_memory_exchange& request) {
+        return small.hypercall_with(__HYPERVISOR_memory_op, XENMEM_exchange, request);
+    }
+    std::uint64_t exchanged() { return small.argument<xen_memory_exchange>().nr_exchanged; }
+    const std::uint64_t out_va = list_va + 0x800;
+};
+
+TEST_F(Exchange, gives_a_frame_for_each) {
+    EXPECT_EQ(exchange(request_for({mfn(60), mfn(61)}, {60, 61})), 0);
+    EXPECT_EQ(exchanged(), 2u);
+    EXPECT_EQ(ask(XENMEM_current_reservation), 64);
+    EXPECT_EQ(small.frames.m2p(Mfn{small.get64(out_va)}).raw, 60u);
+    EXPECT_EQ(small.frames.m2p(Mfn{small.get64(out_va + 8)}).raw, 61u);
+}
+
+TEST_F(Exchange, stops_at_a_frame_that_is_in_use_or_not_the_guests) {
+    EXPECT_EQ(exchange(request_for({mfn(60), mfn(3)}, {60, 3})), -XEN_EINVAL);
+    EXPECT_EQ(exchanged(), 1u);
+    EXPECT_EQ(exchange(request_for({small.domain.shared_info().raw}, {0})), -XEN_EINVAL);
+    EXPECT_EQ(exchange(request_for({mfn(61), 1}, {61, 1})), -XEN_EINVAL);
+    EXPECT_EQ(ask(XENMEM_current_reservation), 64);
+}
+
+TEST_F(Exchange, refuses_sizes_that_do_not_fit) {
+    const xen_memory_exchange good = request_for({mfn(60)}, {60});
+    auto request = good;
+    request.nr_exchanged = 2;
+    EXPECT_EQ(exchange(request), -XEN_EINVAL);
+    request = good;
+    request.out.nr_extents = 2;
+    EXPECT_EQ(exchange(request), -XEN_EINVAL);
+    request = good;
+    request.in.extent_order = 9;
+    request.in.nr_extents = std::uint64_t{1} << 60;
+    EXPECT_EQ(exchange(request), -XEN_EINVAL);
+    request = good;
+    request.in.extent_order = request.out.extent_order = 64;
+    EXPECT_EQ(exchange(request), -XEN_EPERM);
+    request = good;
+    request.in.extent_order = request.out.extent_order = 1;
+    EXPECT_EQ(exchange(request), -XEN_ENOMEM) << "no neighbours to be had";
+    request = good;
+    request.out.domid = 0;
+    EXPECT_EQ(exchange(request), -XEN_EINVAL);
+    request.in.domid = 0;
+    EXPECT_EQ(exchange(request), -XEN_EPERM);
+    EXPECT_EQ(ask(XENMEM_current_reservation), 64);
+}
+
+TEST_F(Exchange, writes_nowhere_but_into_the_guest) {
+    for (const std::uint64_t out : {std::uint64_t{MACH2PHYS_VIRT_START}, nowhere,
+                                    ~std::uint64_t{0} - 7, std::uint64_t{1} << 47}) {
+        auto request = request_for({mfn(60)}, {});
+        request.out.extent_start.p = reinterpret_cast<xen_pfn_t*>(out);
+        request.out.nr_extents = 1;
+        EXPECT_LT(exchange(request), 0) << out;
+    }
+    // What the index would reach behind the checked start: far away, and wrapped to a good place.
+    auto request = request_for({mfn(60)}, {60});
+    request.in.nr_extents = request.out.nr_extents = std::uint64_t{1} << 61 | 1;
+    request.nr_exchanged = std::uint64_t{1} << 61;
+    EXPECT_LE(exchange(request), 0);
+    EXPECT_EQ(ask(XENMEM_current_reservation), 64);
+}
+
 TEST_F(Reservation, gives_the_memory_map) {
     xen_memory_map request{};
     request.nr_entries = 128;
