@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <map>
+#include <utility>
 
 #include "hv/memory/page_entry.hpp"
 
@@ -25,11 +27,18 @@ public:
         for (const Mfn mfn : outside.writable)
             use(mfn, PageType::writable, [] { return "a writable page"; });
         for (const Mfn mfn : outside.plain) use(mfn, PageType::none, [] { return "a page"; });
+        for (const OutsideReferences::Granted& each : outside.granted) {
+            use(each.mfn, each.access == GrantAccess::write ? PageType::writable : PageType::none,
+                [] { return "a granted page"; });
+            count_foreign(each.user, each.mfn, each.access);
+        }
         for_each([&](Mfn mfn, const Frame& frame) {
             if (frame.pinned) use(mfn, frame.type, [] { return "a pin"; });
             if (table_level(frame.type) != 0) scan(mfn, frame);
         });
         for_each([&](Mfn mfn, const Frame& frame) { compare(mfn, frame); });
+        for_each([&](Mfn mfn, const Frame& frame) { compare_shares(mfn, frame); });
+        report_uncounted();
         return wrong_;
     }
 
@@ -80,14 +89,51 @@ private:
                 report(place() + " in a slot of Xen's");
             } else if ((entry & forbidden_bits(level)) != 0 || adjusted(entry, level) != entry) {
                 report(place() + " has bits that it must not have");
-            } else if (target == nullptr || target->owner != table.owner) {
+            } else if (target == nullptr || (target->owner != table.owner && level > 1)) {
                 report(place() + " names a frame of somebody else");
             } else {
+                const auto access =
+                    (entry & entry_bits::writable) != 0 ? GrantAccess::write : GrantAccess::read;
+                if (level == 1) count_foreign(table.owner, entry_mfn(entry), access);
+                if (target->owner != table.owner &&
+                    !frames_.granted().is_allowed(entry_mfn(entry), target->owner, table.owner,
+                                                  access)) {
+                    report(place() + " names a frame that is not granted");
+                }
                 const PageType type = level > 1                             ? table_type(level - 1)
                                       : (entry & entry_bits::writable) != 0 ? PageType::writable
                                                                             : PageType::none;
                 use(entry_mfn(entry), type, place);
             }
+        }
+    }
+
+    void count_foreign(DomainId user, Mfn mfn, GrantAccess access) {
+        const Frame* const frame = frames_.find(mfn);
+        if (frame == nullptr || frame->owner == user) return;
+        ++foreign_[{mfn, user}].held[static_cast<std::size_t>(access)];
+    }
+
+    void compare_shares(Mfn mfn, const Frame& frame) {
+        for (const GrantedFrames::Share& share : frames_.granted().shares_of(mfn)) {
+            const bool is_owners = frame.allocated && frame.owner == share.owner;
+            const auto found = foreign_.find({mfn, share.user});
+            const Held held = is_owners && found != foreign_.end() ? found->second : Held{};
+            if (is_owners && found != foreign_.end()) foreign_.erase(found);
+            if (held.held[0] != share.held[0] || held.held[1] != share.held[1]) {
+                report(
+                    fmt::format("mfn {:#x} of domain {}: domain {} holds {} + {} references, "
+                                "found {} + {}",
+                                mfn.raw, share.owner.raw, share.user.raw, share.held[0],
+                                share.held[1], held.held[0], held.held[1]));
+            }
+        }
+    }
+
+    void report_uncounted() {
+        for (const auto& [key, held] : foreign_) {
+            report(fmt::format("mfn {:#x}: domain {} holds references that nobody counted",
+                               key.first.raw, key.second.raw));
         }
     }
 
@@ -106,8 +152,14 @@ private:
         }
     }
 
+    struct Held {
+        std::uint32_t held[2]{};
+    };
+
     const FrameTable& frames_;
     std::vector<Found> found_;
+    /// By frame and user: references on frames of others.
+    std::map<std::pair<Mfn, DomainId>, Held> foreign_;
     std::optional<std::string> wrong_;
 };
 

@@ -19,10 +19,16 @@ struct OutsideReferences {
     std::vector<Mfn> descriptors;  ///< get_descriptors
     std::vector<Mfn> writable;     ///< get_writable_page
     std::vector<Mfn> plain;        ///< get_page
+    struct Granted {
+        DomainId user;
+        Mfn mfn;
+        GrantAccess access;
+    };
+    std::vector<Granted> granted;  ///< get_granted
 };
 
 /// What is wrong first, in words; nothing when every count of every frame is as it must be, no
-/// frame is a table and writable at once, and no domain maps a frame of another.
+/// frame is a table and writable at once, and no domain maps a frame of another but by grants.
 std::optional<std::string> check_page_accounting(const FrameTable& frames,
                                                  const OutsideReferences& outside);
 

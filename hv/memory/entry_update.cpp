@@ -19,6 +19,15 @@ std::uint64_t load(const Frame& frame, std::uint64_t offset) {
     return value;
 }
 
+/// Two present L1 entries that differ in bits at most that name no frame and give no right to
+/// store.
+bool refers_alike(std::uint64_t a, std::uint64_t b) {
+    using namespace entry_bits;
+    constexpr std::uint64_t available = std::uint64_t{7} << 9 | std::uint64_t{0x7ff} << 52;
+    constexpr std::uint64_t free = no_execute | available | global | dirty | accessed | user;
+    return is_present(a) && is_present(b) && ((a ^ b) & ~free) == 0;
+}
+
 }  // namespace
 
 int PageTables::update(DomainId domain, Maddr entry, std::uint64_t value, EntryUpdate how) {
@@ -28,10 +37,17 @@ int PageTables::update(DomainId domain, Maddr entry, std::uint64_t value, EntryU
     if (frame == nullptr || offset % sizeof value != 0) return -EINVAL;
 
     if (table_level(frame->type) != 0) {
+        const auto index = static_cast<unsigned>(offset / sizeof value);
         if (how == EntryUpdate::preserve_accessed_dirty) {
             value |= load(*frame, offset) & (entry_bits::accessed | entry_bits::dirty);
         }
-        return update_entry(*frame, static_cast<unsigned>(offset / sizeof value), value);
+        // As in Xen, references are not asked for anew where they would be the same: a guest may
+        // change these bits of an entry that names a granted frame.
+        if (frame->type == PageType::l1 && refers_alike(load(*frame, offset), value)) {
+            write_entry(*frame, index, adjusted(value, 1));
+            return 0;
+        }
+        return update_entry(*frame, index, value);
     }
     if (frame->type == PageType::segment_descriptors) return -EINVAL;
     frames_.write(mfn, offset, std::as_bytes(std::span{&value, 1}));

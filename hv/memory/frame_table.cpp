@@ -80,12 +80,33 @@ void FrameTable::release(Mfn mfn) {
     memory_.discard(index_of(mfn) * page_size, page_size);
 }
 
+/// Leaves a frame of a domain that is gone with the references that others hold on it; false: there
+/// are none.
+bool FrameTable::keep_for_others(Mfn mfn, Frame& frame) {
+    std::uint32_t references = 0, types = 0;
+    for (const GrantedFrames::Share& share : granted_.shares_of(mfn)) {
+        if (share.owner != frame.owner) continue;
+        references += share.held[0] + share.held[1];
+        types += share.held[static_cast<std::size_t>(GrantAccess::write)];
+    }
+    if (references == 0) return false;
+    HV_CHECK(types == 0 || frame.type == PageType::writable,
+             "a frame that others may write to was something else");
+    frame.type = types == 0 ? PageType::none : PageType::writable;
+    frame.type_count = types;
+    frame.ref_count = references;
+    frame.pinned = false;
+    frame.given_up = true;
+    return true;
+}
+
 void FrameTable::release_all(DomainId owner) {
     all_pages_changed(owner);
     std::uint64_t run_start = 0, run_length = 0;  // of neighbours, discarded by one call
     for (std::uint64_t index = 0; index < total_.raw; ++index) {
         Frame& frame = frames_[index];
         if (!frame.allocated || frame.owner != owner) continue;
+        if (keep_for_others(first_mfn + index, frame)) continue;
         // No translation is left; blocks of code are.
         if (frame.has_code && listener_ != nullptr) listener_->frame_lost(first_mfn + index);
         forget(frame);

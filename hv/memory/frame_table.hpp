@@ -11,6 +11,7 @@
 
 #include "hv/base/check.hpp"
 #include "hv/base/units.hpp"
+#include "hv/memory/granted_frames.hpp"
 #include "hv/memory/host_mapping.hpp"
 
 namespace ring3 {
@@ -68,6 +69,9 @@ public:
     FrameTable(const FrameTable&) = delete;
     FrameTable& operator=(const FrameTable&) = delete;
 
+    GrantedFrames& granted() { return granted_; }
+    const GrantedFrames& granted() const { return granted_; }
+
     Frames total() const { return total_; }
     Frames free() const { return free_; }
     /// One past the machine's last frame.
@@ -79,7 +83,8 @@ public:
     /// Gives the frame back and zeroes it. Its counts must be zero.
     void release(Mfn mfn);
     /// Gives back every frame of a domain that is gone, whatever references they hold on each
-    /// other.
+    /// other. Those on which other domains hold references stay, given up. Through
+    /// PageTables::release_all where the domain may hold references on frames of others.
     void release_all(DomainId owner);
 
     /// The frame, or null when the machine has no such frame (mfn from a guest: check this).
@@ -138,6 +143,7 @@ public:
 private:
     std::uint64_t index_of(Mfn mfn) const { return mfn.raw - first_mfn.raw; }
     void forget(Frame& frame);
+    bool keep_for_others(Mfn mfn, Frame& frame);
 
     Frames total_;
     Frames free_;
@@ -152,6 +158,7 @@ private:
     std::vector<bool> m2p_set_;
     alignas(page_size) std::byte m2p_unset_[page_size];
     DerivedState* listener_ = nullptr;
+    GrantedFrames granted_;
     /// By domain; those of domains that have had a frame start at 1.
     std::vector<std::uint64_t> walk_epochs_;
 };

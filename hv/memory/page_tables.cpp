@@ -151,14 +151,13 @@ int PageTables::get_entry(DomainId domain, std::uint64_t entry, int level) {
     return get_table(domain, entry_mfn(entry), level - 1);
 }
 
-void PageTables::put_entry(std::uint64_t entry, int level) {
+void PageTables::put_entry(DomainId domain, std::uint64_t entry, int level) {
     if (!is_present(entry)) return;
     if (level > 1) {
         put_table(entry_mfn(entry));
-    } else if ((entry & entry_bits::writable) != 0) {
-        put_writable_page(entry_mfn(entry));
     } else {
-        put_page(entry_mfn(entry));
+        const bool is_writable = (entry & entry_bits::writable) != 0;
+        put_granted(domain, entry_mfn(entry), is_writable ? GrantAccess::write : GrantAccess::read);
     }
 }
 
@@ -174,7 +173,7 @@ int PageTables::validate(Frame& table) {
         const int result = get_entry(table.owner, entries[i], level);
         if (result != 0) {
             while (i-- > 0) {
-                if (is_guest_slot(level, i)) put_entry(entries[i], level);
+                if (is_guest_slot(level, i)) put_entry(table.owner, entries[i], level);
             }
             return result;
         }
@@ -190,7 +189,7 @@ void PageTables::unvalidate(Frame& table) {
     const int level = table_level(table.type);
     const std::uint64_t* const entries = entries_of(table);
     for (unsigned i = 0; i < entries_per_table; ++i) {
-        if (is_guest_slot(level, i)) put_entry(entries[i], level);
+        if (is_guest_slot(level, i)) put_entry(table.owner, entries[i], level);
     }
 }
 
@@ -210,7 +209,7 @@ int PageTables::update_entry(Frame& table, unsigned index, std::uint64_t value) 
     if (result != 0) return result;
     const std::uint64_t old = entries_of(table)[index];
     write_entry(table, index, adjusted(value, level));
-    put_entry(old, level);
+    put_entry(table.owner, old, level);
     return 0;
 }
 

@@ -23,7 +23,8 @@ enum class EntryUpdate : std::uint8_t { normal, preserve_accessed_dirty };
 ///  - a present L1 entry holds a reference on its frame, and a writable type reference where it has
 ///  RW;
 ///  - a present L2..L4 entry holds a reference and a type reference on a table one level down;
-///  - only entries of frames whose type is a table hold anything; table and frame have one owner.
+///  - only entries of frames whose type is a table hold anything; table and frame have one owner,
+///  but for L1 entries made by map_granted(), whose references GrantedFrames counts once more.
 /// So a frame used as a table has no writable mapping, hence no translation through which a guest
 /// could store into it; translated code of it is dropped by FrameTable::written when an entry
 /// changes.
@@ -74,13 +75,37 @@ public:
     /// The domain gives a frame up (decrease_reservation): it is freed with its last reference.
     int give_up(DomainId domain, Mfn mfn);
 
+    /// A reference of `user` on a frame that `owner` granted to it (or to itself), for as long as
+    /// the grant is in use: a mapping for devices, a native back end. -EINVAL: it is not `owner`'s,
+    /// or not writable.
+    int get_granted(DomainId user, DomainId owner, Mfn mfn, GrantAccess access);
+    void put_granted(DomainId user, Mfn mfn, GrantAccess access);
+    /// Makes the L1 entry at this machine address name a frame that `owner` granted to `domain`;
+    /// the entry holds the references. GrantedFrames::allow must have been called, or the walk will
+    /// not let the domain use it. -EBUSY: no reference is to be had; -EINVAL: no L1 entry.
+    int map_granted(DomainId domain, Maddr address, std::uint64_t entry, DomainId owner);
+    /// Takes such an entry away. -EINVAL: it does not name this frame with these rights. What
+    /// `replacement` refers to goes over to the table.
+    int unmap_granted(DomainId domain, Maddr address, Mfn mfn, GrantAccess access,
+                      std::uint64_t replacement);
+    /// Empties an L1 entry, whose references are the caller's from then on: for unmap_granted() or
+    /// drop_entry().
+    int take_entry(DomainId domain, Maddr address, std::uint64_t& entry);
+    void drop_entry(DomainId domain, std::uint64_t entry);
+
+    /// Gives back every frame of a domain that is gone. Frames on which others hold references by
+    /// grants stay until the last of these goes.
+    void release_all(DomainId domain);
+
     FrameTable& frames() { return frames_; }
 
 private:
+    Frame* l1_table_at(DomainId domain, Maddr entry);
     int update_entry(Frame& table, unsigned index, std::uint64_t value);
     void write_entry(Frame& table, unsigned index, std::uint64_t value);
     int get_entry(DomainId domain, std::uint64_t entry, int level);
-    void put_entry(std::uint64_t entry, int level);
+    /// `domain` owns the table that held the entry.
+    void put_entry(DomainId domain, std::uint64_t entry, int level);
     int get_l1_entry(DomainId domain, std::uint64_t entry);
     int validate(Frame& table);
     void unvalidate(Frame& table);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The page walk, on every TLB miss. It trusts no entry: each frame on the way must have the type
 // that its level needs and the owner that asks, so a slip in the accounting of page types stays a
-// page fault. Integer code without calls, so that it can run where vector registers belong to a
+// page fault. Integer code, so that it can run where vector registers belong to a
 // guest.
 #include "hv/memory/walk.hpp"
 
@@ -121,12 +121,19 @@ WalkResult translate(FrameTable& frames, Mfn root, Vaddr va, Access access, Doma
 
     const Mfn mfn = entry_mfn(leaf);
     Frame* const frame = frames.find(mfn);
-    if (frame == nullptr || !frame->allocated || frame->owner != domain ||
-        (may_write && frame->type != PageType::writable)) [[unlikely]] {
+    if (frame == nullptr || !frame->allocated || (may_write && frame->type != PageType::writable))
+        [[unlikely]] {
         return fault(access, fault_bits::present | fault_bits::reserved);
     }
+    if (frame->owner != domain) [[unlikely]] {
+        const auto granted = may_write ? GrantAccess::write : GrantAccess::read;
+        if (!frames.granted().is_allowed(mfn, frame->owner, domain, granted)) {
+            return fault(access, fault_bits::present | fault_bits::reserved);
+        }
+    }
     if (access == Access::write && !may_write) {
-        if (table_write_assist && (leaf & writable) == 0 && frame->type == PageType::l1) {
+        if (table_write_assist && (leaf & writable) == 0 && frame->type == PageType::l1 &&
+            frame->owner == domain) {
             return {.kind = WalkResult::Kind::table_write, .mfn = mfn, .host = frame->host};
         }
         return fault(access, fault_bits::present);

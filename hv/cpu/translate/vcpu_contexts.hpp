@@ -49,6 +49,10 @@ public:
     template <class Act>
     void for_each_user_of(const Frame& frame, Act act) {
         for_each_of(frame.owner, act);
+        for (const GrantedFrames::Share& share :
+             frames_.granted().shares_of(frames_.mfn_of(frame))) {
+            for_each_of(share.user, act);
+        }
     }
 
 private:
