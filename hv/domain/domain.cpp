@@ -84,7 +84,8 @@ void Domain::warn_once(Lack lack, std::string_view text) {
 void Domain::release_memory() {
     // The other ends of its channels learn of it, while there is a shared_info page.
     if (shared_info_.raw != 0) events_->reset();
-    frames().release_all(id());
+    grants_->mappings().release_all();
+    tables_.release_all(id());
     memory_ = Frames{};
 }
 

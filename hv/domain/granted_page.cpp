@@ -6,19 +6,19 @@
 
 namespace ring3 {
 
+namespace {
+
+GrantAccess access_for(GrantedPage::Use use) {
+    return use == GrantedPage::Use::write ? GrantAccess::write : GrantAccess::read;
+}
+
+}  // namespace
+
 std::optional<GrantedPage> GrantedPage::map(Domain& granter, grant_ref_t ref, Use use) {
-    const std::optional<grant_entry_v1> entry = granter.grants().entry(ref);
-    if (!entry || (entry->flags & GTF_type_mask) != GTF_permit_access ||
-        DomainId{entry->domid} != domain0) {
-        return std::nullopt;
-    }
-    if (use == Use::write && (entry->flags & GTF_readonly) != 0) return std::nullopt;
-    const Mfn mfn{entry->frame};
-    PageTables& tables = granter.tables();
-    const int held = use == Use::write ? tables.get_writable_page(granter.id(), mfn)
-                                       : tables.get_page(granter.id(), mfn);
-    if (held != 0) return std::nullopt;
-    return GrantedPage{granter, ref, use, mfn};
+    const GrantTable::Claim claim =
+        granter.grants().acquire(ref, domain0, access_for(use), GrantUse::host);
+    if (claim.status != GNTST_okay) return std::nullopt;
+    return GrantedPage{granter, ref, use, claim.mfn};
 }
 
 GrantedPage::GrantedPage(GrantedPage&& other) noexcept
@@ -39,10 +39,7 @@ GrantedPage& GrantedPage::operator=(GrantedPage&& other) noexcept {
 
 void GrantedPage::unmap() {
     if (granter_ == nullptr) return;
-    if (use_ == Use::write)
-        granter_->tables().put_writable_page(mfn_);
-    else
-        granter_->tables().put_page(mfn_);
+    granter_->grants().release(ref_, domain0, mfn_, access_for(use_), GrantUse::host);
     granter_ = nullptr;
 }
 

@@ -128,22 +128,8 @@ void step(Input& input, SmallDomain& small) {
 
 /// Every reference of every frame is one that somebody is known to hold.
 void check_accounting(SmallDomain& small) {
-    Domain& domain = small.domain;
     OutsideReferences held;
-    held.writable = domain.grants().frames();
-    held.writable.push_back(domain.shared_info());
-    held.writable.push_back(domain.console.mfn);
-    held.writable.push_back(domain.store.mfn);
-    if (domain.eoi_map) held.writable.push_back(*domain.eoi_map);
-    for (std::uint32_t id = 0; id < domain.vcpu_count(); ++id) {
-        Vcpu& vcpu = small.vcpu(id);
-        for (const Mfn root : {vcpu.cpu.kernel_root, vcpu.cpu.user_root}) {
-            if (root.raw != 0) held.roots.push_back(root);
-        }
-        held.descriptors.insert(held.descriptors.end(), vcpu.gdt_frames.begin(),
-                                vcpu.gdt_frames.end());
-        if (vcpu.info().mfn() != domain.shared_info()) held.writable.push_back(vcpu.info().mfn());
-    }
+    small.add_references(held);
     const auto wrong = check_page_accounting(small.frames, held);
     HV_CHECK(!wrong, wrong->c_str());
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Grant tables: a guest sets up its own, version 1, and copies by the grants of others. It cannot
-// map them yet: each such operation is answered by its own status.
+// Grant tables: a guest sets up its own, version 1, and maps and copies by the grants of others.
+// Transfers are refused: Linux stopped to use them long ago.
+#include <algorithm>
+
 #include "hv/abi/errors.hpp"
 #include "hv/abi/grant_table.hpp"
 #include "hv/domain/domain.hpp"
@@ -70,41 +72,86 @@ int get_version(Vcpu& caller, std::uint64_t address) {
     return copy_to_guest(caller, address, request) ? 0 : -XEN_EFAULT;
 }
 
-std::int16_t status_of(const gnttab_map_grant_ref_t& request, Vcpu& caller) {
-    if ((request.flags & (GNTMAP_device_map | GNTMAP_host_map)) == 0) return GNTST_bad_gntref;
-    const std::int16_t named = check_domain(caller, request.dom);
-    return named == GNTST_bad_domain ? GNTST_bad_domain : GNTST_general_error;
+void act_on(Vcpu& caller, gnttab_map_grant_ref_t& request) {
+    caller.domain().grants().mappings().map(caller, request);
 }
-std::int16_t status_of(const gnttab_unmap_grant_ref_t&, Vcpu&) { return GNTST_bad_handle; }
-std::int16_t status_of(const gnttab_unmap_and_replace_t&, Vcpu&) { return GNTST_bad_handle; }
-std::int16_t status_of(const gnttab_transfer_t& request, Vcpu& caller) {
-    const std::int16_t named = check_domain(caller, request.domid);
-    return named == GNTST_bad_domain ? GNTST_bad_domain : GNTST_general_error;
+void act_on(Vcpu& caller, gnttab_unmap_grant_ref_t& request) {
+    request.status =
+        caller.domain().grants().mappings().unmap(caller, {.handle = request.handle,
+                                                           .host_addr = request.host_addr,
+                                                           .dev_bus_addr = request.dev_bus_addr});
 }
-std::int16_t status_of(const gnttab_copy_t& request, Vcpu& caller) {
-    return copy_grant(caller, request);
+void act_on(Vcpu& caller, gnttab_unmap_and_replace_t& request) {
+    request.status = caller.domain().grants().mappings().unmap(
+        caller,
+        {.handle = request.handle, .host_addr = request.host_addr, .new_addr = request.new_addr});
 }
-std::int16_t status_of(const gnttab_swap_grant_ref_t& request, Vcpu& caller) {
-    const GrantTable& grants = caller.domain().grants();
-    const bool both_exist = grants.entry(request.ref_a) && grants.entry(request.ref_b);
-    return both_exist ? GNTST_general_error : GNTST_bad_gntref;
+void act_on(Vcpu&, gnttab_transfer_t& request) {
+    // The one status that says: the page is still yours.
+    request.status = GNTST_bad_page;
+}
+void act_on(Vcpu& caller, gnttab_copy_t& request) { request.status = copy_grant(caller, request); }
+void act_on(Vcpu& caller, gnttab_swap_grant_ref_t& request) {
+    request.status = caller.domain().grants().swap(request.ref_a, request.ref_b);
 }
 
 /// An array of requests, each with a status of its own.
 template <class Request>
-HypercallResult answer_each(Vcpu& caller, const HypercallArguments& arguments,
+HypercallResult act_on_each(Vcpu& caller, const HypercallArguments& arguments,
                             std::uint32_t count) {
     std::uint32_t i = 0;
     for (; i < count && i < items_per_call; ++i) {
         const std::uint64_t at = arguments[1] + i * sizeof(Request);
         Request request;
         if (!copy_from_guest(caller, at, request)) return -XEN_EFAULT;
-        request.status = status_of(request, caller);
+        act_on(caller, request);
         if (!copy_to_guest(caller, at, request)) return -XEN_EFAULT;
     }
     if (i == count) return 0;
     HypercallArguments rest = arguments;
     rest[1] += i * sizeof(Request);
+    rest[2] = count - i;
+    return HypercallResult::again(rest);
+}
+
+/// What the CPU's caches hold is never seen here, so there is nothing to flush; x86 cannot discard
+/// lines without writing them back.
+int flush_cache(Vcpu& caller, const gnttab_cache_flush_t& request) {
+    constexpr std::uint32_t known = GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL;
+    if (request.offset >= page_size || request.offset + request.length > page_size ||
+        (request.op & ~known) != 0) {
+        return -XEN_EINVAL;
+    }
+    if (request.length == 0 || request.op == 0) return 0;
+    Domain& domain = caller.domain();
+    const Mfn mfn = mfn_of(Maddr{request.a.dev_bus_addr});
+    const Frame* const frame = domain.frames().find(mfn);
+    if (frame == nullptr) return -XEN_EINVAL;
+    if (!frame->allocated) return -XEN_EPERM;
+    if (frame->owner != domain.id() &&
+        std::ranges::none_of(domain.grants().mappings().all(), [&](const auto& mapping) {
+            return mapping.mfn == mfn && (mapping.host || mapping.device);
+        })) {
+        return -XEN_EINVAL;
+    }
+    return request.op == GNTTAB_CACHE_INVAL ? -XEN_EOPNOTSUPP : 0;
+}
+
+HypercallResult cache_flush(Vcpu& caller, const HypercallArguments& arguments,
+                            std::uint32_t count) {
+    // Each looks through all that the guest maps.
+    constexpr std::uint32_t at_once = 32;
+    std::uint32_t i = 0;
+    for (; i < count && i < at_once; ++i) {
+        gnttab_cache_flush_t request;
+        if (!copy_from_guest(caller, arguments[1] + i * sizeof request, request)) {
+            return -XEN_EFAULT;
+        }
+        if (const int refused = flush_cache(caller, request)) return refused;
+    }
+    if (i == count) return 0;
+    HypercallArguments rest = arguments;
+    rest[1] += i * sizeof(gnttab_cache_flush_t);
     rest[2] = count - i;
     return HypercallResult::again(rest);
 }
@@ -115,19 +162,25 @@ HypercallResult grant_table_op(Vcpu& caller, const HypercallArguments& arguments
     const auto count = static_cast<std::uint32_t>(arguments[2]);
     if (static_cast<std::int32_t>(count) < 0) return -XEN_EINVAL;
     const std::uint64_t address = arguments[1];
-    switch (static_cast<std::uint32_t>(arguments[0])) {
+    const auto command = static_cast<std::uint32_t>(arguments[0]);
+    // Bits above the command are how far a cache flush got.
+    constexpr std::uint32_t commands = 1u << 12;
+    if (command >= commands && command % commands != GNTTABOP_cache_flush) return -XEN_EINVAL;
+    switch (command % commands) {
         case GNTTABOP_map_grant_ref:
-            return answer_each<gnttab_map_grant_ref_t>(caller, arguments, count);
+            return act_on_each<gnttab_map_grant_ref_t>(caller, arguments, count);
         case GNTTABOP_unmap_grant_ref:
-            return answer_each<gnttab_unmap_grant_ref_t>(caller, arguments, count);
+            return act_on_each<gnttab_unmap_grant_ref_t>(caller, arguments, count);
         case GNTTABOP_unmap_and_replace:
-            return answer_each<gnttab_unmap_and_replace_t>(caller, arguments, count);
+            return act_on_each<gnttab_unmap_and_replace_t>(caller, arguments, count);
         case GNTTABOP_transfer:
-            return answer_each<gnttab_transfer_t>(caller, arguments, count);
+            return act_on_each<gnttab_transfer_t>(caller, arguments, count);
         case GNTTABOP_copy:
-            return answer_each<gnttab_copy_t>(caller, arguments, count);
+            return act_on_each<gnttab_copy_t>(caller, arguments, count);
         case GNTTABOP_swap_grant_ref:
-            return answer_each<gnttab_swap_grant_ref_t>(caller, arguments, count);
+            return act_on_each<gnttab_swap_grant_ref_t>(caller, arguments, count);
+        case GNTTABOP_cache_flush:
+            return cache_flush(caller, arguments, count);
         case GNTTABOP_setup_table:
             return count == 1 ? setup_table(caller, address) : -XEN_EINVAL;
         case GNTTABOP_query_size:

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "hv/abi/xen.hpp"
 #include "hv/domain/builder/builder.hpp"
 #include "hv/domain/domain.hpp"
+#include "hv/memory/accounting_check.hpp"
 
 namespace ring3 {
 
@@ -53,6 +55,13 @@ public:
     std::map<std::uint16_t, Domain*> others;
 };
 
+/// What domains of one machine share.
+struct SmallMachine {
+    FrameTable frames{Frames{256}};
+    PageTables tables{frames};
+    FakeHypervisor hypervisor;
+};
+
 class SmallDomain {
 public:
     static constexpr std::uint64_t data_va = 0x1000'0000, table_va = data_va + 0x28000,
@@ -61,7 +70,22 @@ public:
     static constexpr std::uint64_t present = 1, writable = 2, user = 4, accessed = 0x20;
 
     explicit SmallDomain(std::uint32_t vcpus = 1, DomainId id = DomainId{1})
-        : domain(hypervisor, tables,
+        : SmallDomain(std::make_unique<SmallMachine>(), nullptr, vcpus, id) {}
+    /// One of several, which find each other.
+    SmallDomain(SmallMachine& machine, DomainId id, std::uint32_t vcpus = 1)
+        : SmallDomain(nullptr, &machine, vcpus, id) {
+        hypervisor.others[id.raw] = &domain;
+    }
+
+private:
+    SmallDomain(std::unique_ptr<SmallMachine> own, SmallMachine* shared, std::uint32_t vcpus,
+                DomainId id)
+        : own_machine_(std::move(own)),
+          machine_(shared != nullptr ? *shared : *own_machine_),
+          frames(machine_.frames),
+          tables(machine_.tables),
+          hypervisor(machine_.hypervisor),
+          domain(hypervisor, tables,
                  {.id = id, .name = "small", .max_memory = Frames{pages + 8}, .vcpus = vcpus}) {
         BuiltDomain built;
         built.domain = id;
@@ -87,6 +111,10 @@ public:
         vcpu().info().set_upcall_mask(1);
     }
 
+    std::unique_ptr<SmallMachine> own_machine_;
+    SmallMachine& machine_;
+
+public:
     Vcpu& vcpu(std::uint32_t id = 0) { return domain.vcpu(VcpuId{id}); }
     CpuState& cpu() { return vcpu().cpu; }
     std::uint64_t table_mfn(int level) const {
@@ -163,6 +191,30 @@ public:
         }
         return last = domain.handle_exit(vcpu(id), exit);
     }
+    /// All references that the domain holds and that its tables do not explain.
+    void add_references(OutsideReferences& held) {
+        for (const Mfn frame : domain.grants().frames()) held.writable.push_back(frame);
+        held.writable.push_back(domain.shared_info());
+        held.writable.push_back(domain.console.mfn);
+        held.writable.push_back(domain.store.mfn);
+        if (domain.eoi_map) held.writable.push_back(*domain.eoi_map);
+        for (std::uint32_t id = 0; id < domain.vcpu_count(); ++id) {
+            Vcpu& each = vcpu(id);
+            for (const Mfn root : {each.cpu.kernel_root, each.cpu.user_root}) {
+                if (root.raw != 0) held.roots.push_back(root);
+            }
+            held.descriptors.insert(held.descriptors.end(), each.gdt_frames.begin(),
+                                    each.gdt_frames.end());
+            if (each.info().mfn() != domain.shared_info()) {
+                held.writable.push_back(each.info().mfn());
+            }
+        }
+        for (const GrantMappings::Mapping& mapping : domain.grants().mappings().all()) {
+            if (mapping.device) {
+                held.granted.push_back({domain.id(), mapping.mfn, mapping.access});
+            }
+        }
+    }
     /// Goes to user mode with the same tables as the kernel's.
     void enter_user_mode() {
         const int result = vcpu().set_user_root(vcpu().cpu.kernel_root);
@@ -172,9 +224,9 @@ public:
         cpu().sel(Segment::ss) = FLAT_USER_SS64;
     }
 
-    FrameTable frames{Frames{256}};
-    PageTables tables{frames};
-    FakeHypervisor hypervisor;
+    FrameTable& frames;
+    PageTables& tables;
+    FakeHypervisor& hypervisor;
     Domain domain;
     std::vector<Mfn> p2m;
     Domain::Next last = Domain::Next::run;
