@@ -5,16 +5,14 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <boost/program_options.hpp>
 
+#include "cli/arguments.hpp"
 #include "cli/verb.hpp"
 #include "hv/base/nearest_name.hpp"
 #include "workloads/images/image_store.hpp"
 
 namespace ring3 {
 namespace {
-
-namespace po = boost::program_options;
 
 constexpr const char* help =
     "usage: ring3 image build NAME...      make images from the newest Debian packages\n"
@@ -104,16 +102,8 @@ const Action& action_named(const std::string& name) {
 }
 
 int run(std::span<const std::string> arguments) {
-    std::vector<std::string> words;
-    po::options_description hidden;
-    hidden.add_options()("words", po::value(&words));
-    po::variables_map values;
-    po::store(po::command_line_parser{{arguments.begin(), arguments.end()}}
-                  .options(hidden)
-                  .positional(po::positional_options_description{}.add("words", -1))
-                  .run(),
-              values);
-    po::notify(values);
+    const std::vector<std::string> words =
+        CommandLine("image").parse(arguments, {0, CommandLine::any_number, ""});
     if (words.empty()) throw ConfigError{"ring3 image: what to do? `ring3 help image` tells"};
     const Action& action = action_named(words[0]);
     const Names names = Names{words}.subspan(1);
@@ -124,8 +114,9 @@ int run(std::span<const std::string> arguments) {
     return action.run(store, names);
 }
 
-const RegisteredVerb entry{
-    {"image", "builds and lists the kernels and file systems that guests start from", help, run}};
+const RegisteredVerb entry{{"image",
+                            "builds and lists the kernels and file systems that guests start from",
+                            help, run, VerbGroup::files}};
 
 }  // namespace
 }  // namespace ring3

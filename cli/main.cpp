@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: MIT
 // The program ring3: finds the verb, runs it, and turns the errors that end a run into one message
 // and an exit code. The only place that catches them.
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <new>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
-#include <boost/program_options/errors.hpp>
 
 #include "build_info.hpp"
 #include "cli/verb.hpp"
 #include "hv/base/nearest_name.hpp"
+#include "hv/control/protocol.hpp"
 
 namespace ring3 {
 namespace {
@@ -22,17 +24,45 @@ constexpr const char* opening =
     "ring3: a Xen-compatible hypervisor that runs as an ordinary process.\n"
     "\n"
     "usage: ring3 VERB [ARGUMENTS...]\n"
-    "       ring3 help VERB | --help | --version\n"
+    "       ring3 help VERB | help all | --version\n"
     "\n";
 
 constexpr const char* closing =
     "\n"
     "To see a guest boot: ring3 create -c examples/hello.cfg\n";
 
+constexpr std::pair<VerbGroup, const char*> groups[] = {
+    {VerbGroup::machine, "machines"}, {VerbGroup::domain, "domains"},
+    {VerbGroup::device, "devices"},   {VerbGroup::store, "store"},
+    {VerbGroup::files, "files"},
+};
+
+/// The verbs' names, on one screen.
 std::string overview() {
+    constexpr std::size_t indent = 12, widest = 80;
     std::string text = opening;
-    for (const auto& [name, verb] : verbs())
-        text += fmt::format("  {:<10} {}\n", name, verb.summary);
+    for (const auto& [group, head] : groups) {
+        std::string line = fmt::format("  {:<{}}", head, indent - 3);
+        for (const auto& [name, verb] : verbs()) {
+            if (verb.group != group) continue;
+            if (line.size() + 1 + name.size() > widest) {
+                text += line + "\n";
+                line = std::string(indent - 1, ' ');
+            }
+            line += fmt::format(" {}", name);
+        }
+        if (line.size() >= indent) text += line + "\n";
+    }
+    return text + closing;
+}
+
+std::string overview_of_all() {
+    std::string text = opening;
+    for (const auto& [group, head] : groups) {
+        text += fmt::format("{}:\n", head);
+        for (const auto& [name, verb] : verbs())
+            if (verb.group == group) text += fmt::format("  {:<15} {}\n", name, verb.summary);
+    }
     return text + closing;
 }
 
@@ -45,9 +75,21 @@ const Verb& verb_named(const std::string& name) {
                                   nearest_name_hint(name, names))};
 }
 
+std::string help_for(const std::vector<std::string>& arguments) {
+    if (arguments.empty()) return overview();
+    if (arguments[0] == "all") return overview_of_all();
+    return verb_named(arguments[0]).help;
+}
+
 int print_result(const std::string& text) {
     std::fputs(text.c_str(), stdout);
     return to_int(ExitCode::ok);
+}
+
+/// `ring3 -M lab list` is `ring3 list -M lab`.
+void move_machine_name(std::vector<std::string>& arguments) {
+    if (arguments.size() >= 3 && (arguments[0] == "-M" || arguments[0] == "--machine-name"))
+        std::rotate(arguments.begin(), arguments.begin() + 2, arguments.begin() + 3);
 }
 
 int run(std::vector<std::string> arguments) {
@@ -55,11 +97,12 @@ int run(std::vector<std::string> arguments) {
         print_error("no verb given; `ring3 --help` lists the verbs");
         return to_int(ExitCode::usage);
     }
+    move_machine_name(arguments);
     const std::string first = arguments[0];
     arguments.erase(arguments.begin());
     if (first == "--version") return print_result(fmt::format("ring3 {}\n", build_info::version));
     if (first == "--help" || first == "-h" || first == "help")
-        return print_result(arguments.empty() ? overview() : verb_named(arguments[0]).help);
+        return print_result(help_for(arguments));
     const Verb& verb = verb_named(first);
     for (const std::string& argument : arguments) {
         if (argument == "--") break;
@@ -78,9 +121,9 @@ int run_and_explain(std::vector<std::string> arguments) {
     } catch (const ConfigError& error) {
         print_error(error.what());
         return to_int(ExitCode::usage);
-    } catch (const boost::program_options::error& error) {
+    } catch (const ControlError& error) {
         print_error(error.what());
-        return to_int(ExitCode::usage);
+        return to_int(error.exit());
     } catch (const EnvironmentError& error) {
         print_error(error.what());
     } catch (const std::system_error& error) {

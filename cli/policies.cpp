@@ -6,15 +6,13 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <boost/program_options.hpp>
 
+#include "cli/arguments.hpp"
 #include "cli/verb.hpp"
 #include "hv/machine/policies.hpp"
 
 namespace ring3 {
 namespace {
-
-namespace po = boost::program_options;
 
 constexpr const char* help =
     "usage: ring3 policies [KIND [NAME]]\n"
@@ -52,18 +50,8 @@ void print_machine() {
 }
 
 int run(std::span<const std::string> arguments) {
-    std::vector<std::string> words;
-    po::options_description hidden;
-    hidden.add_options()("words", po::value(&words));
-    po::variables_map values;
-    po::store(po::command_line_parser{{arguments.begin(), arguments.end()}}
-                  .options(hidden)
-                  .positional(po::positional_options_description{}.add("words", -1))
-                  .run(),
-              values);
-    po::notify(values);
-    if (words.size() > 2) throw ConfigError{"ring3 policies takes a kind and a name, no more"};
-
+    const std::vector<std::string> words =
+        CommandLine("policies").parse(arguments, {0, 2, "a kind and a name, no more"});
     const std::string wanted_kind = words.empty() ? "" : words[0];
     const std::string wanted_name = words.size() < 2 ? "" : words[1];
     // Complains of names that do not exist.
@@ -84,8 +72,9 @@ int run(std::span<const std::string> arguments) {
     return to_int(ExitCode::ok);
 }
 
-const RegisteredVerb entry{
-    {"policies", "lists what can be chosen by name: clocks, engines, schedulers", help, run}};
+const RegisteredVerb entry{{"policies",
+                            "lists what can be chosen by name: clocks, engines, schedulers", help,
+                            run, VerbGroup::machine}};
 
 }  // namespace
 }  // namespace ring3

@@ -3,10 +3,12 @@
 // in
 //   const RegisteredVerb entry{{"image", "one line for --help", "the text of `ring3 help image`",
 //   run}};
-// A verb throws ConfigError, EnvironmentError or std::system_error: main prints them and exits with
-// their code.
+// A verb throws ConfigError, EnvironmentError, ControlError or std::system_error: main prints them
+// and exits with their code.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -16,12 +18,16 @@
 
 namespace ring3 {
 
+/// Under which head the overview shows a verb.
+enum class VerbGroup : std::uint8_t { machine, domain, device, store, files };
+
 struct Verb {
     const char* name;
     const char* summary;
-    const char* help;  // whole, with usage and options
+    std::string help;  // whole, with usage and options
     /// Gets what stands behind the verb. The result is the process's exit code.
-    int (*run)(std::span<const std::string> arguments);
+    std::function<int(std::span<const std::string> arguments)> run;
+    VerbGroup group = VerbGroup::domain;
 };
 
 struct RegisteredVerb {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // ring3 create as a user starts it, with kernels of a few instructions.
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -15,6 +14,7 @@
 
 #include "build_info.hpp"
 #include "hv/abi/sched.hpp"
+#include "tests/support/program.hpp"
 #include "tests/support/small_guest.hpp"
 
 namespace ring3 {
@@ -28,11 +28,6 @@ using testing::StartsWith;
 
 class Create : public ::testing::Test {
 protected:
-    struct Outcome {
-        int code = 0;
-        std::string shown, said;
-    };
-
     Create() {
         std::string name = "/tmp/ring3-create-test-XXXXXX";
         folder = mkdtemp(name.data());
@@ -48,19 +43,7 @@ protected:
                                              small_kernel(code), more));
     }
     Outcome create(const std::string& arguments, const std::string& input = "") {
-        const std::string typed = file("input", input);
-        const std::string said = (folder / "said").string();
-        const std::string command = fmt::format("{} '{}/ring3' create {} <'{}' 2>'{}'", launcher,
-                                                build_info::binary_dir, arguments, typed, said);
-        std::FILE* const pipe = popen(command.c_str(), "r");
-        Outcome outcome;
-        char buffer[4096];
-        while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, pipe))
-            outcome.shown.append(buffer, size);
-        outcome.code = WEXITSTATUS(pclose(pipe));
-        std::ifstream lines(said);
-        outcome.said.assign(std::istreambuf_iterator<char>(lines), {});
-        return outcome;
+        return run_ring3("create " + arguments, input, launcher);
     }
 
     std::filesystem::path folder;
@@ -76,9 +59,11 @@ TEST_F(Create, answers_zero_when_the_guest_powers_off) {
 }
 
 TEST_F(Create, answers_six_when_the_guest_crashes_and_tells_why) {
-    const Outcome outcome = create(config(crashes()));
-    EXPECT_EQ(outcome.code, 6);
-    EXPECT_THAT(outcome.said, HasSubstr("ring3: error: "));
+    for (const char* where : {"--private ", "-c "}) {
+        const Outcome outcome = create(where + config(crashes()));
+        EXPECT_EQ(outcome.code, 6) << where;
+        EXPECT_THAT(outcome.said, HasSubstr("ring3: error: ")) << where;
+    }
 }
 
 TEST_F(Create, types_what_stands_on_standard_input) {

@@ -2,54 +2,33 @@
 // The program as a user starts it: what it prints where, and its exit code.
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <string>
-
-#include <sys/wait.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "build_info.hpp"
+#include "tests/support/program.hpp"
 
 namespace ring3 {
 namespace {
 
+using test::Outcome;
+using test::run_ring3;
 using testing::AllOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-struct Outcome {
-    int code = 0;
-    std::string text;
-};
-
-/// Runs `ring3 ARGUMENTS`; `redirections` say which of its outputs is wanted.
-Outcome ring3(const std::string& arguments, const std::string& redirections) {
-    const std::string command =
-        std::string{"'"} + build_info::binary_dir + "/ring3' " + arguments + " " + redirections;
-    std::FILE* const pipe = ::popen(command.c_str(), "r");
-    Outcome outcome;
-    char buffer[4096];
-    while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, pipe))
-        outcome.text.append(buffer, size);
-    outcome.code = WEXITSTATUS(::pclose(pipe));
-    return outcome;
-}
-
-constexpr const char* only_result = "2>/dev/null";
-constexpr const char* only_errors = "2>&1 >/dev/null";
-
 TEST(Program, shows_every_verb_on_one_screen) {
-    const Outcome help = ring3("--help", only_result);
+    const Outcome help = run_ring3("--help");
     EXPECT_EQ(help.code, 0);
-    EXPECT_THAT(help.text, AllOf(HasSubstr("usage: ring3 VERB"), HasSubstr("  image ")));
-    EXPECT_LE(std::ranges::count(help.text, '\n'), 24);
-    EXPECT_EQ(ring3("help", only_result).text, help.text);
-    EXPECT_EQ(ring3("-h", only_result).text, help.text);
-    EXPECT_THAT(ring3("--help", only_errors).text, IsEmpty());
+    EXPECT_THAT(help.shown, AllOf(HasSubstr("usage: ring3 VERB"), HasSubstr(" image")));
+    EXPECT_LE(std::ranges::count(help.shown, '\n'), 24);
+    EXPECT_EQ(run_ring3("help").shown, help.shown);
+    EXPECT_EQ(run_ring3("-h").shown, help.shown);
+    EXPECT_THAT(run_ring3("--help").said, IsEmpty());
 }
 
 TEST(Program, shows_its_help_in_50_ms) {
@@ -57,23 +36,23 @@ TEST(Program, shows_its_help_in_50_ms) {
     auto best = std::chrono::steady_clock::duration::max();
     for (int i = 0; i < 5; ++i) {
         const auto start = std::chrono::steady_clock::now();
-        ring3("--help", only_result);
+        run_ring3("--help");
         best = std::min(best, std::chrono::steady_clock::now() - start);
     }
     EXPECT_LT(best, std::chrono::milliseconds{50});
 }
 
 TEST(Program, explains_each_verb) {
-    const Outcome help = ring3("help image", only_result);
+    const Outcome help = run_ring3("help image");
     EXPECT_EQ(help.code, 0);
-    EXPECT_THAT(help.text, StartsWith("usage: ring3 image"));
-    EXPECT_EQ(ring3("image --help", only_result).text, help.text);
+    EXPECT_THAT(help.shown, StartsWith("usage: ring3 image"));
+    EXPECT_EQ(run_ring3("image --help").shown, help.shown);
 }
 
 TEST(Program, tells_its_version) {
-    const Outcome version = ring3("--version", only_result);
+    const Outcome version = run_ring3("--version");
     EXPECT_EQ(version.code, 0);
-    EXPECT_EQ(version.text, std::string{"ring3 "} + build_info::version + "\n");
+    EXPECT_EQ(version.shown, std::string{"ring3 "} + build_info::version + "\n");
 }
 
 TEST(Program, answers_a_wrong_command_line_with_one_message_and_code_2) {
@@ -92,19 +71,19 @@ TEST(Program, answers_a_wrong_command_line_with_one_message_and_code_2) {
     };
     for (const auto& [arguments, message] : cases) {
         SCOPED_TRACE(arguments);
-        const Outcome outcome = ring3(arguments, only_errors);
+        const Outcome outcome = run_ring3(arguments);
         EXPECT_EQ(outcome.code, 2);
-        EXPECT_THAT(outcome.text,
+        EXPECT_THAT(outcome.said,
                     AllOf(StartsWith("ring3: error: "), HasSubstr(message), EndsWith("\n")));
-        EXPECT_EQ(std::ranges::count(outcome.text, '\n'), 1);
-        EXPECT_THAT(ring3(arguments, only_result).text, IsEmpty());
+        EXPECT_EQ(std::ranges::count(outcome.said, '\n'), 1);
+        EXPECT_THAT(run_ring3(arguments).shown, IsEmpty());
     }
 }
 
 TEST(Program, reports_a_result_that_reached_nobody) {
-    const Outcome outcome = ring3("--version", "2>&1 >/dev/full");
+    const Outcome outcome = run_ring3("--version >/dev/full");
     EXPECT_EQ(outcome.code, 4);
-    EXPECT_THAT(outcome.text, HasSubstr("cannot write the result"));
+    EXPECT_THAT(outcome.said, HasSubstr("cannot write the result"));
 }
 
 }  // namespace

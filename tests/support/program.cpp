@@ -1,58 +1,79 @@
 // SPDX-License-Identifier: MIT
 #include "tests/support/program.hpp"
 
-#include <cstdio>
+#include <atomic>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 
 #include <sys/wait.h>
-#include <unistd.h>
+
+#include <fmt/format.h>
 
 #include "build_info.hpp"
+#include "hv/control/endpoint.hpp"
 
 namespace ring3::test {
 namespace {
 
-/// A file with this content, gone with the object.
-class InputFile {
+/// A folder for one run of a test program, gone with it.
+class OwnFolder {
 public:
-    explicit InputFile(const std::string& content) {
-        const int fd = mkstemp(path_);
-        if (fd < 0 ||
-            write(fd, content.data(), content.size()) != static_cast<ssize_t>(content.size()))
-            throw std::runtime_error("cannot write a temporary file");
-        close(fd);
+    OwnFolder() {
+        std::string name = "/tmp/ring3-test-XXXXXX";
+        if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a folder");
+        path_ = name;
+        setenv("XDG_RUNTIME_DIR", name.c_str(), 1);
+        setenv("XDG_STATE_HOME", name.c_str(), 1);
     }
-    ~InputFile() { unlink(path_); }
-    InputFile(const InputFile&) = delete;
-    InputFile& operator=(const InputFile&) = delete;
-    const char* path() const { return path_; }
+    ~OwnFolder() {
+        for (const std::string& machine : Endpoint::machines())
+            run_ring3("down --force -M " + machine);
+        std::filesystem::remove_all(path_);
+    }
+    OwnFolder(const OwnFolder&) = delete;
+    OwnFolder& operator=(const OwnFolder&) = delete;
+    const std::string& path() const { return path_; }
 
 private:
-    char path_[32] = "/tmp/ring3-input-XXXXXX";
+    std::string path_;
 };
+
+std::string content_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
 
 }  // namespace
 
-Outcome run_ring3(const std::string& arguments, const std::string& input) {
-    const InputFile file(input);
-    const std::string command = std::string{"'"} + build_info::binary_dir + "/ring3' " + arguments +
-                                " 2>&1 < " + file.path();
-    std::FILE* const pipe = popen(command.c_str(), "r");
-    if (pipe == nullptr) throw std::runtime_error("cannot start a shell");
+const std::string& own_runtime_folder() {
+    static const OwnFolder folder;
+    return folder.path();
+}
+
+Outcome run_ring3(const std::string& arguments, const std::string& input,
+                  const std::string& launcher) {
+    static std::atomic<int> runs = 0;
+    const std::string prefix = fmt::format("{}/run-{}", own_runtime_folder(), ++runs);
+    std::ofstream(prefix + ".in", std::ios::binary) << input;
+    // What stands in the arguments may redirect elsewhere.
+    const std::string command = fmt::format("<'{0}.in' >'{0}.out' 2>'{0}.err' {1} '{2}/ring3' {3}",
+                                            prefix, launcher, build_info::binary_dir, arguments);
+    const int status = std::system(command.c_str());
     Outcome outcome;
-    char buffer[4096];
-    while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, pipe))
-        outcome.text.append(buffer, size);
-    const int status = pclose(pipe);
     outcome.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    outcome.shown = content_of(prefix + ".out");
+    outcome.said = content_of(prefix + ".err");
+    outcome.text = outcome.shown + outcome.said;
     return outcome;
 }
 
 std::string digest_of(const Outcome& outcome) {
-    const auto start = outcome.text.rfind("digest sha256=");
+    const auto start = outcome.said.rfind("digest sha256=");
     if (start == std::string::npos) return {};
-    return outcome.text.substr(start, outcome.text.find('\n', start) - start);
+    return outcome.said.substr(start, outcome.said.find('\n', start) - start);
 }
 
 }  // namespace ring3::test

@@ -7,12 +7,19 @@
 namespace ring3::test {
 
 struct Outcome {
-    int code = 0;      ///< exit code; 128 + n when signal n ended it
-    std::string text;  ///< standard output and standard error, as they came
+    int code = 0;       ///< exit code; 128 + n when signal n ended it
+    std::string shown;  ///< standard output
+    std::string said;   ///< standard error
+    std::string text;   ///< one behind the other
 };
 
-/// Runs `ring3 ARGUMENTS`, a shell's words, with `input` on standard input.
-Outcome run_ring3(const std::string& arguments, const std::string& input = "");
+/// Runs `LAUNCHER ring3 ARGUMENTS`, a shell's words, with `input` on standard input. Machines in
+/// the background are this test program's own, and none is left at its end.
+Outcome run_ring3(const std::string& arguments, const std::string& input = "",
+                  const std::string& launcher = "");
+
+/// The folder of this test program's machines, as XDG_RUNTIME_DIR has it from then on.
+const std::string& own_runtime_folder();
 
 /// The line that --digest ends with; empty: there is none.
 std::string digest_of(const Outcome& outcome);

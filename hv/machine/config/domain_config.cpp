@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::size_t longest_config_bytes = 1 << 20;
 constexpr std::size_t longest_name = 63;
+constexpr const char* domain_name_rule = "1 to 63 letters, digits and _ - . : +";
 // The guest gets its command line in start_info's array of MAX_GUEST_CMDLINE (1024) with a final
 // NUL.
 constexpr std::size_t longest_command_line = 1023;
@@ -82,18 +83,20 @@ std::vector<std::string> warnings_for(const XlConfig& config) {
     return {fmt::format("{}: {}", config.path(), fmt::join(parts, "; "))};
 }
 
+bool is_domain_name(std::string_view name) {
+    return !name.empty() && name.size() <= longest_name &&
+           std::ranges::all_of(name, [](unsigned char c) {
+               return std::isalnum(c) != 0 || std::strchr("_-.:+", c) != nullptr;
+           });
+}
+
 std::string read_name(const XlConfig& config) {
     const auto name = config.string("name");
     if (!name)
         throw ConfigError{
             fmt::format("{}: the domain has no name; give it one: name = \"...\"", config.path())};
-    const bool is_good = !name->empty() && name->size() <= longest_name &&
-                         std::ranges::all_of(*name, [](unsigned char c) {
-                             return std::isalnum(c) != 0 || std::strchr("_-.:+", c) != nullptr;
-                         });
-    if (!is_good)
-        config.refuse("name", fmt::format("takes 1 to {} letters, digits and _ - . : +, not \"{}\"",
-                                          longest_name, *name));
+    if (!is_domain_name(*name))
+        config.refuse("name", fmt::format("takes {}, not \"{}\"", domain_name_rule, *name));
     return *name;
 }
 
@@ -261,6 +264,12 @@ const char* to_string(OnShutdown action) {
     for (const ActionName& known : action_names)
         if (known.action == action) return known.name;
     return "";
+}
+
+void check_domain_name(std::string_view name) {
+    if (!is_domain_name(name))
+        throw ConfigError{
+            fmt::format("a domain's name takes {}, not \"{}\"", domain_name_rule, name)};
 }
 
 }  // namespace ring3

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hv/base/units.hpp"
@@ -52,6 +53,9 @@ DomainConfig read_domain_config(const std::filesystem::path& path,
 /// The same for a text that is there already; `path` is for messages.
 DomainConfig parse_domain_config(const std::filesystem::path& path, std::string text,
                                  std::span<const std::string> overrides = {});
+
+/// Throws ConfigError for what cannot be a domain's name.
+void check_domain_name(std::string_view name);
 
 /// "rename-restart" and so on, as configs spell it.
 const char* to_string(OnShutdown action);

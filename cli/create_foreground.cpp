@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// A domain on a machine of its own, in this process: repeatable runs, digests, experiments.
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "cli/create_options.hpp"
+#include "cli/foreground.hpp"
+#include "cli/terminal.hpp"
+#include "cli/verb.hpp"
+#include "hv/control/create_request.hpp"
+#include "hv/machine/machine.hpp"
+
+namespace ring3 {
+namespace {
+
+/// More than a script that drives a guest ever types.
+constexpr std::size_t most_scripted_input = std::size_t{64} << 20;
+
+/// All of standard input. A closed world takes what there is to take before it starts.
+std::vector<std::byte> read_scripted_input() {
+    if (isatty(STDIN_FILENO) != 0)
+        throw ConfigError{
+            "standard input is a terminal: what is typed there would come at no virtual "
+            "time. Give the input as a file or a pipe, or none with `< /dev/null`, or "
+            "run with --clock wall"};
+    std::vector<std::byte> input;
+    std::vector<std::byte> piece(std::size_t{64} << 10);
+    while (true) {
+        const ssize_t count = read(STDIN_FILENO, piece.data(), piece.size());
+        if (count == 0 || (count < 0 && errno == EBADF)) return input;
+        if (count < 0 && errno == EINTR && StopSignals::received() == 0) continue;
+        if (count < 0)
+            throw std::system_error{errno, std::generic_category(), "cannot read standard input"};
+        input.insert(input.end(), piece.begin(), piece.begin() + count);
+        if (input.size() > most_scripted_input)
+            throw ConfigError{"standard input has more than 64 MiB: too much to type"};
+    }
+}
+
+void print_dry_run(Machine& machine, const GuestSpec& spec, const MachineConfig& chosen) {
+    const DomainConfig& config = spec.config;
+    fmt::print("domain \"{}\", uuid {}\n", config.name, to_string(config.uuid));
+    fmt::print("kernel   {}\n", spec.kernel_path);
+    if (!spec.ramdisk_path.empty()) fmt::print("ramdisk  {}\n", spec.ramdisk_path);
+    fmt::print("command line: {}\n", config.command_line);
+    constexpr std::uint64_t frames_per_mib = (1 << 20) / page_size;
+    fmt::print("memory {} MiB, at most {} MiB; vCPUs {}\n", config.memory.raw / frames_per_mib,
+               config.max_memory.raw / frames_per_mib, config.vcpus);
+    fmt::print("on poweroff {}, on reboot {}, on crash {}\n\n", to_string(config.on_poweroff),
+               to_string(config.on_reboot), to_string(config.on_crash));
+    fmt::print("{}\n", describe_build(spec, machine.free_frames()));
+    fmt::print("{}", chosen.describe());
+}
+
+void print_log_line(const Log::Line& line, bool is_raw) {
+    // A raw terminal does not go back to the first column by itself.
+    const std::string text = line.text + (is_raw ? "\r" : "");
+    if (line.level == LogLevel::error) print_error(text);
+    if (line.level == LogLevel::warning) print_warning(text);
+}
+
+int exit_code(Machine::End end, Guest& guest, const Foreground& foreground) {
+    if (const int signal = StopSignals::received(); signal != 0) return 128 + signal;
+    if (foreground.output_error() != 0)
+        throw std::system_error{foreground.output_error(), std::generic_category(),
+                                "cannot write to standard output"};
+    if (foreground.has_left()) return to_int(ExitCode::ok);
+    if (end == Machine::End::stuck) {
+        if (guest.domain()->is_paused()) return to_int(ExitCode::ok);
+        print_error(
+            fmt::format("\"{}\" waits for something that can never come: no timer is set, and "
+                        "in virtual time nobody types",
+                        guest.name()));
+        return to_int(ExitCode::crash);
+    }
+    return to_int(guest.has_crashed() ? ExitCode::crash : ExitCode::ok);
+}
+
+}  // namespace
+
+int create_in_foreground(const CreateOptions& options) {
+    MachineConfig chosen = options.machine.config();
+    GuestSpec spec = guest_spec(read_config(options), resolve_file);
+    spec.starts_paused = options.paused;
+
+    const StopSignals signals;
+    Foreground foreground(signals);
+    std::unique_ptr<RawTerminal> terminal;
+    Machine machine(std::move(chosen), foreground, [&](const Log::Line& line) {
+        print_log_line(line, terminal && terminal->is_raw());
+    });
+    if (options.dry_run) {
+        print_dry_run(machine, spec, machine.config());
+        return to_int(ExitCode::ok);
+    }
+
+    const bool is_closed = machine.world() == Clock::World::closed;
+    if (options.console) {
+        spec.show = [&](std::span<const std::byte> bytes) { foreground.show(bytes); };
+        if (is_closed) spec.scripted_input = read_scripted_input();
+    }
+    Guest& guest = machine.add_guest(std::move(spec));
+    if (options.console && !is_closed) {
+        terminal = std::make_unique<RawTerminal>(STDIN_FILENO);
+        foreground.attach_input(
+            [&](std::span<const std::byte> bytes) {
+                return guest.console() != nullptr ? guest.console()->offer_input(bytes) : 0;
+            },
+            terminal->is_raw());
+    }
+
+    const Machine::End end = machine.run();
+    terminal.reset();
+    const int code = exit_code(end, guest, foreground);
+    if (options.digest)
+        fmt::print(stderr, "digest sha256={} instructions={} virtual_ns={}\n", machine.digest(),
+                   machine.retired(), machine.time().time_since_epoch().count());
+    return code;
+}
+
+}  // namespace ring3

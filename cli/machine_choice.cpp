@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#include "cli/machine_choice.hpp"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace ring3 {
+
+void print_json(const char* verb, const Json& result) {
+    const Json document{{"ring3", protocol_version}, {"verb", verb}, {"result", result}};
+    fmt::print("{}\n", document.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+}  // namespace ring3
