@@ -112,9 +112,10 @@ void ArchiveWriter::Free::operator()(archive* writer) const { archive_write_free
 
 ArchiveWriter::ArchiveWriter(const std::filesystem::path& file, Format format)
     : name_{file.string()}, archive_{archive_write_new()} {
-    check(format == Format::tar ? archive_write_set_format_pax_restricted(archive_.get())
-                                : archive_write_set_format_cpio_newc(archive_.get()));
-    check(archive_write_add_filter_none(archive_.get()));
+    check(format == Format::cpio_newc ? archive_write_set_format_cpio_newc(archive_.get())
+                                      : archive_write_set_format_pax_restricted(archive_.get()));
+    check(format == Format::tar_zstd ? archive_write_add_filter_zstd(archive_.get())
+                                     : archive_write_add_filter_none(archive_.get()));
     check(archive_write_open_filename(archive_.get(), file.c_str()));
 }
 

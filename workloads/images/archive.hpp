@@ -52,7 +52,7 @@ std::string decompress(const std::string& name, std::string_view bytes);
 
 class ArchiveWriter final {
 public:
-    enum class Format { tar, cpio_newc };
+    enum class Format { tar, tar_zstd, cpio_newc };
 
     ArchiveWriter(const std::filesystem::path& file, Format format);
     ~ArchiveWriter();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "workloads/images/debian_kernel.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <optional>
 
@@ -9,6 +10,8 @@
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
 #include "workloads/images/archive.hpp"
+#include "workloads/images/busybox.hpp"
+#include "workloads/images/driver_initrd.hpp"
 #include "workloads/images/process.hpp"
 
 namespace ring3 {
@@ -40,17 +43,23 @@ DebianKernel::DebianKernel(std::string name, std::string summary, std::string me
       meta_package_{std::move(meta_package)} {}
 
 std::vector<Package> DebianKernel::packages(const Apt& apt) const {
-    return {apt.behind(apt.candidate(meta_package_), "linux-image-")};
+    return {apt.behind(apt.candidate(meta_package_), "linux-image-"),
+            apt.candidate(busybox_package)};
 }
 
-std::string DebianKernel::text() const { return "kernel, procedure 1, of " + meta_package_; }
+std::string DebianKernel::text() const {
+    return fmt::format("kernel, procedure 2, of {}\n{}", meta_package_, driver_initrd_text());
+}
 
 void DebianKernel::build(const RecipeInputs& inputs, const fs::path& output) const {
-    HV_CHECK(inputs.packages.size() == 1, "a kernel is made of one package");
-    const auto& [package, deb] = *inputs.packages.begin();
+    const auto kernel = std::ranges::find_if(
+        inputs.packages, [](const auto& input) { return input.first != busybox_package; });
+    HV_CHECK(inputs.packages.size() == 2 && kernel != inputs.packages.end(),
+             "a kernel is made of its package and busybox");
+    const auto& [package, deb] = *kernel;
     Process unpack{{"dpkg-deb", "--fsys-tarfile", deb.string()}, output};
     ArchiveReader reader{unpack.output()};
-    ArchiveWriter modules{output / "modules", ArchiveWriter::Format::tar};
+    ArchiveWriter modules{output / "modules", ArchiveWriter::Format::tar_zstd};
     std::map<std::string, int> found;
     while (reader.next()) {
         // Releases behind Debian 12 keep modules under usr/, which is where their lib points to.
@@ -70,6 +79,8 @@ void DebianKernel::build(const RecipeInputs& inputs, const fs::path& output) con
     if (found["vmlinuz"] != 1 || found["config"] != 1 || found["modules"] == 0)
         throw EnvironmentError{fmt::format(
             "package {} does not hold one kernel with its config and modules", package)};
+    write_driver_initrd(output / "modules", busybox_of(inputs.packages.at(busybox_package)),
+                        output / "initrd");
 }
 
 }  // namespace ring3

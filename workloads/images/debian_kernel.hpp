@@ -15,8 +15,11 @@ public:
 
     std::string name() const override { return name_; }
     std::string summary() const override { return summary_; }
-    /// vmlinuz and config as in /boot; modules: a tar of lib/modules.
-    std::vector<std::string> files() const override { return {"vmlinuz", "config", "modules"}; }
+    /// vmlinuz and config as in /boot; modules: a tar of lib/modules, compressed; initrd: see
+    /// driver_initrd.hpp.
+    std::vector<std::string> files() const override {
+        return {"vmlinuz", "config", "modules", "initrd"};
+    }
     std::vector<Package> packages(const Apt& apt) const override;
     std::string text() const override;
     void build(const RecipeInputs& inputs, const std::filesystem::path& output) const override;

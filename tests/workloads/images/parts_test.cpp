@@ -12,6 +12,7 @@
 
 #include "hv/base/errors.hpp"
 #include "workloads/images/archive.hpp"
+#include "workloads/images/driver_initrd.hpp"
 #include "workloads/images/file_lock.hpp"
 #include "workloads/images/initramfs.hpp"
 #include "workloads/images/kernel_modules.hpp"
@@ -46,6 +47,7 @@ protected:
 using InitramfsTest = PartsTest;
 using ArchiveTest = PartsTest;
 using KernelModulesTest = PartsTest;
+using DriverInitrdTest = PartsTest;
 using ProcessTest = PartsTest;
 using FileLockTest = PartsTest;
 
@@ -96,6 +98,20 @@ TEST_F(ArchiveTest, gives_back_what_was_put_in) {
     EXPECT_EQ(reader.path(), "d/" + std::string(150, 'n'));
     EXPECT_EQ(reader.content(), content);
     EXPECT_FALSE(reader.next());
+}
+
+TEST_F(ArchiveTest, can_be_compressed_and_has_the_same_bytes_each_time) {
+    const std::string content(100000, 'x');
+    for (const char* name : {"one", "other"}) {
+        ArchiveWriter writer{directory_ / name, ArchiveWriter::Format::tar_zstd};
+        writer.add_file("file", content);
+        writer.close();
+    }
+    EXPECT_LT(fs::file_size(directory_ / "one"), 1000u);
+    EXPECT_EQ(text_of(directory_ / "one"), text_of(directory_ / "other"));
+    ArchiveReader reader{directory_ / "one"};
+    ASSERT_TRUE(reader.next());
+    EXPECT_EQ(reader.content(), content);
 }
 
 TEST_F(ArchiveTest, refuses_a_damaged_one) {
@@ -192,6 +208,26 @@ TEST_F(KernelModulesTest, brings_what_the_wanted_ones_depend_on_and_no_other) {
     EXPECT_EQ(files[top + "modules.alias"], "alias fs-ext4 ext4\n");
 
     EXPECT_THROW((KernelModules{directory_ / "modules", {"ext5"}}), EnvironmentError);
+}
+
+TEST_F(DriverInitrdTest, holds_a_script_that_a_shell_understands_and_the_drivers) {
+    const std::string top = "lib/modules/6.1.0-test/";
+    ArchiveWriter writer{directory_ / "modules", ArchiveWriter::Format::tar};
+    writer.add_file(top + "kernel/xen-blkfront.ko", module_with(modinfo_text("", "")));
+    writer.add_file(top + "kernel/xen-netfront.ko", module_with(modinfo_text("", "")));
+    writer.add_file(top + "modules.builtin", "kernel/fs/ext4.ko\n");
+    writer.close();
+    write_driver_initrd(directory_ / "modules", "the program", directory_ / "initrd");
+
+    std::map<std::string, std::string> files;
+    ArchiveReader reader{directory_ / "initrd"};
+    while (reader.next()) files[reader.path()] = reader.is_file() ? reader.content() : "";
+    EXPECT_EQ(files["bin/busybox"], "the program");
+    EXPECT_TRUE(files.contains("bin/sh"));
+    EXPECT_TRUE(files.contains(top + "kernel/xen-blkfront.ko"));
+    EXPECT_THAT(files["init"], HasSubstr("modprobe -a -q xen-blkfront xen-netfront ext4\n"));
+    std::ofstream{directory_ / "init"} << files["init"];
+    EXPECT_NO_THROW(output_of({"sh", "-n", (directory_ / "init").string()}, "/"));
 }
 
 TEST_F(ProcessTest, gives_what_a_command_writes) {

@@ -74,6 +74,10 @@ TEST_F(DebianImages, of_a_kernel_hold_the_kernel_its_config_and_its_modules) {
         const KernelModules modules{store.resolve("debian-cloud/modules"), {"xen-blkfront"}};
         EXPECT_THAT(paths_in(store.resolve("debian-cloud/modules")),
                     Contains("lib/modules/" + modules.release() + "/modules.order"));
+        const std::string drivers = "lib/modules/" + modules.release() + "/kernel/drivers/";
+        EXPECT_THAT(paths_in(store.resolve("debian-cloud/initrd")),
+                    IsSupersetOf({std::string{"init"}, drivers + "block/xen-blkfront.ko",
+                                  drivers + "net/xen-netfront.ko"}));
     } catch (const AptError& error) {
         GTEST_SKIP() << error.what();
     }
