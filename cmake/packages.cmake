@@ -16,6 +16,8 @@ find_package(LibLZMA REQUIRED)
 find_library(LZ4_LIBRARY lz4 REQUIRED)
 find_library(ZSTD_LIBRARY zstd REQUIRED)
 find_library(XLUTIL_LIBRARY xlutil REQUIRED)
+find_library(XENLIGHT_LIBRARY xenlight REQUIRED)
+find_library(URING_LIBRARY uring REQUIRED)
 find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)
 
@@ -24,4 +26,5 @@ target_link_libraries(ring3_packages INTERFACE
     Threads::Threads ${CMAKE_DL_LIBS}
     Zydis::Zydis asmjit::asmjit fmt::fmt nlohmann_json::nlohmann_json Boost::program_options
     OpenSSL::Crypto LibArchive::LibArchive
-    ZLIB::ZLIB BZip2::BZip2 LibLZMA::LibLZMA ${LZ4_LIBRARY} ${ZSTD_LIBRARY} ${XLUTIL_LIBRARY})
+    ZLIB::ZLIB BZip2::BZip2 LibLZMA::LibLZMA ${LZ4_LIBRARY} ${ZSTD_LIBRARY} ${XLUTIL_LIBRARY}
+    ${XENLIGHT_LIBRARY} ${URING_LIBRARY})
