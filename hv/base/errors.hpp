@@ -38,4 +38,10 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// Two runs that must be the same are not. Exit code 7.
+class DeterminismError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
 }  // namespace ring3

@@ -55,7 +55,7 @@ public:
     /// Called from inside a task: so much was done. Under virtual time the clock moves on at once
     /// by what the cost model says, so what the task does next happens that much later.
     virtual void charge(IoWork work) = 0;
-    /// Descriptors of the host. Null in a closed world, where nothing of the host may come in.
+    /// Descriptors of the host. Null where nothing of the host may come in.
     virtual HostPoll* host() = 0;
     TimerQueue& timers() { return timers_; }
 

@@ -30,7 +30,7 @@ Machine::Domain0::~Domain0() {
 }
 
 HostPoll* Machine::Domain0::host() {
-    return machine_.world() == Clock::World::open ? &machine_.host_poll_ : nullptr;
+    return machine_.inputs_.accepts() ? &machine_.host_poll_ : nullptr;
 }
 
 void Machine::Domain0::work_came() {

@@ -8,6 +8,7 @@
 #include "hv/abi/sched.hpp"
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
+#include "hv/base/sha256.hpp"
 #include "hv/domain/builder/boot_file.hpp"
 #include "hv/domain/builder/builder.hpp"
 #include "hv/machine/store_nodes.hpp"
@@ -53,6 +54,17 @@ std::string describe_build(const GuestSpec& spec, Frames free_frames) {
 Guest::Guest(GuestSpec spec) : spec_(std::move(spec)), name_(spec_.config.name) {}
 
 Guest::~Guest() = default;
+
+std::string Guest::identity() const {
+    const DomainConfig& config = spec_.config;
+    Sha256 hash;
+    hash.update(fmt::format("{}\n{}\n{}\n{} {} {}\n", config.name, to_string(config.uuid),
+                            config.command_line, config.memory.raw, config.max_memory.raw,
+                            config.vcpus));
+    hash.update(read_boot_file(spec_.kernel_path, "kernel"));
+    if (!spec_.ramdisk_path.empty()) hash.update(read_boot_file(spec_.ramdisk_path, "initrd"));
+    return hash.finish_hex();
+}
 
 void Guest::make(DomainId id, Hypervisor& hypervisor, PageTables& tables) {
     HV_CHECK(!domain_, "the guest has a domain already");

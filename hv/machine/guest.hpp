@@ -49,6 +49,8 @@ public:
     Guest& operator=(const Guest&) = delete;
 
     const GuestSpec& spec() const { return spec_; }
+    /// The SHA-256 of all that it is made from, the contents of its files included.
+    std::string identity() const;
     /// xl adds a number when an earlier domain of this name is kept.
     const std::string& name() const { return name_; }
     void rename(std::string name) { name_ = std::move(name); }

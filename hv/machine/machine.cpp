@@ -8,7 +8,9 @@
 #include <fmt/format.h>
 
 #include "hv/base/check.hpp"
+#include "hv/base/errors.hpp"
 #include "hv/base/registry.hpp"
+#include "hv/base/sha256.hpp"
 #include "hv/machine/devices.hpp"
 #include "hv/machine/runner.hpp"
 
@@ -34,9 +36,22 @@ const CpuModel& model_of(const Params& engine) {
     return default_cpu_model();
 }
 
+OutsideInputs::Mode mode_of(Clock::World world, const Machine::Recording& recording) {
+    const bool records = !recording.record.empty(), replays = !recording.replay.empty();
+    if (records && replays) throw ConfigError{"a run is either recorded or replayed, not both"};
+    if (world == Clock::World::open) {
+        if (!records && !replays) return OutsideInputs::Mode::open;
+        throw ConfigError{
+            "--record and --replay need virtual time, in which a run can repeat: --clock virtual"};
+    }
+    if (records) return OutsideInputs::Mode::recorded;
+    return replays ? OutsideInputs::Mode::replayed : OutsideInputs::Mode::closed;
+}
+
 }  // namespace
 
-Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_listener)
+Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_listener,
+                 const Recording& recording)
     : config_(std::move(config)),
       outside_(outside),
       log_(std::move(log_listener)),
@@ -46,6 +61,8 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
       engine_(make_policy<Engine>(config_, frames_)),
       clock_(make_policy<Clock>(config_)),
       scheduler_(make_policy<Scheduler>(config_)),
+      recording_(recording),
+      inputs_(mode_of(clock_->world(), recording), [this] { return time(); }),
       store_([this](DomainId watcher, const std::string& path, const std::string& token) {
           const auto found = by_id_.find(watcher);
           if (found != by_id_.end()) found->second->guest.deliver_watch(path, token);
@@ -54,6 +71,10 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
     cpu_model_ = &model_of(config_.policy(Engine::kind).params);
     config_.reject_empty_kinds();
     check_device_policies(config_);
+    if (inputs_.mode() == OutsideInputs::Mode::recorded) {
+        Params pace("clock");
+        pacer_ = Registry<Clock>::create("wall", pace);
+    }
     frames_.set_derived_state(&engine_->derived_state());
 }
 
@@ -66,6 +87,11 @@ Machine::~Machine() {
 Guest& Machine::add_guest(GuestSpec spec) {
     spec.cpu_model = cpu_model_;
     Member& member = members_.emplace_back(std::move(spec));
+    member.keyboard = std::make_unique<OutsideInputs::Source>(
+        inputs_, fmt::format("console/{}", ++guests_made_),
+        [&guest = member.guest](std::span<const std::byte> bytes) {
+            return guest.console() != nullptr ? guest.console()->offer_input(bytes) : 0;
+        });
     if (!member.guest.spec().scripted_input.empty()) {
         HV_CHECK(world() == Clock::World::closed, "scripted input is for closed worlds");
         member.input =
@@ -81,6 +107,26 @@ Guest& Machine::add_guest(GuestSpec spec) {
     return member.guest;
 }
 
+/// Opens the record of a run that begins, which may be of this machine and these guests only.
+void Machine::check_recording() {
+    if (inputs_.mode() != OutsideInputs::Mode::recorded &&
+        inputs_.mode() != OutsideInputs::Mode::replayed)
+        return;
+    Sha256 hash;
+    hash.update(config_.describe_without_engine());
+    hash.update(cpu_model_->name);
+    for (const Member& member : members_) hash.update(member.guest.identity());
+    const std::string identity = hash.finish_hex();
+    if (inputs_.mode() == OutsideInputs::Mode::recorded)
+        return inputs_.write_to(std::make_unique<RecordWriter>(recording_.record, identity));
+    RecordReader record(recording_.replay);
+    if (record.identity != identity)
+        throw ConfigError{fmt::format(
+            "{}: is the record of another run: its machine file, configs, kernel or initrd differ",
+            recording_.replay.string())};
+    inputs_.read_from(std::move(record));
+}
+
 void Machine::remove_guest(Guest& guest) {
     HV_CHECK(running_ == nullptr, "a guest is removed while a vCPU runs");
     const auto it = std::find_if(members_.begin(), members_.end(),
@@ -88,6 +134,12 @@ void Machine::remove_guest(Guest& guest) {
     HV_CHECK(it != members_.end(), "a guest of no machine");
     end(*it);
     members_.erase(it);
+}
+
+std::size_t Machine::type(const Guest& guest, std::span<const std::byte> bytes) {
+    for (Member& member : members_)
+        if (&member.guest == &guest) return member.keyboard->offer(bytes);
+    return 0;
 }
 
 std::vector<Guest*> Machine::guests() {

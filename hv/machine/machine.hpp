@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <list>
 #include <map>
 #include <memory>
@@ -25,6 +26,7 @@
 #include "hv/machine/log.hpp"
 #include "hv/machine/machine_parameters.hpp"
 #include "hv/machine/outside.hpp"
+#include "hv/machine/record/outside_inputs.hpp"
 #include "hv/machine/scripted_input.hpp"
 #include "hv/memory/frame_table.hpp"
 #include "hv/memory/page_tables.hpp"
@@ -41,8 +43,14 @@ public:
         stuck,    ///< a closed world in which nothing can ever happen again
     };
 
+    /// A file that inputs from outside are written to, or read from, under a virtual clock.
+    struct Recording {
+        std::filesystem::path record, replay;
+    };
+
     /// Makes the parts by their names. Throws ConfigError for what does not exist.
-    Machine(MachineConfig config, Outside& outside, Log::Listener log_listener);
+    Machine(MachineConfig config, Outside& outside, Log::Listener log_listener,
+            const Recording& recording = {});
     ~Machine() override;
     Machine(const Machine&) = delete;
     Machine& operator=(const Machine&) = delete;
@@ -52,6 +60,9 @@ public:
     Guest& add_guest(GuestSpec spec);
     /// Takes a guest away, whatever it does. Between two slices only.
     void remove_guest(Guest& guest);
+    /// Somebody types at a guest's console: says how many bytes were taken; the rest is to be
+    /// offered again. Nothing where nothing may come in.
+    std::size_t type(const Guest& guest, std::span<const std::byte> bytes);
     /// In the order of their making.
     std::vector<Guest*> guests();
     End run();
@@ -75,6 +86,8 @@ public:
     /// Of the machine and of each policy, with the values in effect.
     const MachineConfig& config() const { return config_; }
     Clock::World world() const { return clock_->world(); }
+    /// Where whatever comes from outside goes through.
+    OutsideInputs& inputs() { return inputs_; }
 
 private:
     /// A vCPU on its way between the queues.
@@ -86,6 +99,8 @@ private:
     void run_slice(Runner& runner, Duration slice);
     void run_domain0(Duration slice);
     void work_at_once();
+    void check_recording();
+    void rest_until(Time next);
     Scheduler::Why run_until(Runner& runner, Time end);
     bool wants_stop();
     Time next_look(Time now) const;
@@ -129,6 +144,10 @@ private:
     const CpuModel* cpu_model_ = nullptr;
     std::unique_ptr<Clock> clock_;
     std::unique_ptr<Scheduler> scheduler_;
+    const Recording recording_;
+    OutsideInputs inputs_;
+    /// Where a recorded world idles as long as the host does, so that somebody can type.
+    std::unique_ptr<Clock> pacer_;
     TimerQueue timers_;
     HostPoll host_poll_;
     store::Store store_;
@@ -137,6 +156,7 @@ private:
     /// Those that have a domain.
     std::map<DomainId, Member*> by_id_;
     DomainId last_id_{};
+    std::uint64_t guests_made_ = 0;
 
     /// The vCPU on the pCPU, null when it is idle. While one runs, the machine has retired
     /// retired_ + what that vCPU's own counter says (modulo 2^64: retired_ may be "negative").

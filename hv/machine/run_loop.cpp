@@ -21,6 +21,7 @@ constexpr Duration look_every = 5ms;
 }  // namespace
 
 Machine::End Machine::run() {
+    check_recording();
     while (true) {
         act_on_ends();
         if (all_settled() && !outside_.wants_to_go_on()) return End::guests_ended;
@@ -75,8 +76,8 @@ Scheduler::Why Machine::run_until(Runner& runner, Time end) {
         if (began >= end) return Scheduler::Why::slice_spent;
         if (kicks_.asked(pcpu) || wants_stop()) return Scheduler::Why::preempted;
 
-        const Time deadline =
-            std::min({end, timers_.next(), scheduler_->next_event(pcpu), next_look(began)});
+        const Time deadline = std::min(
+            {end, timers_.next(), scheduler_->next_event(pcpu), next_look(began), inputs_.next()});
         const std::uint64_t budget =
             std::min(clock_->budget(retired(), deadline), parameters_.stop_after - retired());
         const Exit exit = engine_->run(vcpu.cpu, vcpu.environment(), budget);
@@ -89,18 +90,25 @@ Scheduler::Why Machine::run_until(Runner& runner, Time end) {
     }
 }
 
-bool Machine::wants_stop() { return outside_.wants_stop() || retired() >= parameters_.stop_after; }
+bool Machine::wants_stop() {
+    if (retired() >= parameters_.stop_after || inputs_.is_at_end(time())) return true;
+    if (!outside_.wants_stop()) return false;
+    inputs_.ask_for_end();
+    // The end of a recorded run is a moment of its own, a little later.
+    return inputs_.mode() != OutsideInputs::Mode::recorded;
+}
 
 Time Machine::next_look(Time now) const {
-    return world() == Clock::World::open ? std::max(next_look_, now) : never;
+    return inputs_.accepts() ? std::max(next_look_, now) : never;
 }
 
 void Machine::do_what_is_due() {
     const Time now = time();
     timers_.run_due(now);
+    inputs_.deliver_due(now);
     if (scheduler_->next_event(pcpu) <= now) scheduler_->timer(pcpu, now, kicks_);
     store_.deliver_native();
-    if (world() == Clock::World::open && next_look_ <= now) {
+    if (inputs_.accepts() && next_look_ <= now) {
         outside_.look();
         host_poll_.poll(Duration::zero());
         next_look_ = now + look_every;
@@ -122,13 +130,25 @@ bool Machine::sleep() {
     store_.deliver_native();
     if (wakes_ != wakes || domain0_->has_work()) return true;
 
-    const Time next = std::min(timers_.next(), scheduler_->next_event(pcpu));
-    if (next == never && world() == Clock::World::closed) return false;
-    const Duration rest = clock_->idle(retired(), next);
-    if (rest > 0ns) outside_.wait(host_poll_.is_empty() ? rest : std::min<Duration>(rest, 1ms));
+    const Time next = std::min({timers_.next(), scheduler_->next_event(pcpu), inputs_.next()});
+    if (next == never && !inputs_.accepts()) return false;
+    rest_until(next);
     // Look at once at what ended the sleep.
     next_look_ = next_turn_ = time();
     return true;
+}
+
+void Machine::rest_until(Time next) {
+    const auto wait = [this](Duration rest) {
+        if (rest > 0ns) outside_.wait(host_poll_.is_empty() ? rest : std::min<Duration>(rest, 1ms));
+    };
+    if (pacer_ == nullptr) return wait(clock_->idle(retired(), next));
+    // Virtual time goes on by what the host's clock says was slept; the record holds it in the
+    // times of the inputs.
+    const Time now = time();
+    const Time began = pacer_->now(0);
+    wait(next == never ? Duration::max() : next - now);
+    clock_->idle(retired(), std::min(next, now + (pacer_->now(0) - began)));
 }
 
 bool Machine::all_settled() const {

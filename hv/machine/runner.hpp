@@ -60,6 +60,8 @@ struct Machine::Member {
     /// By vCPU number.
     std::deque<Runner> runners;
     std::unique_ptr<ScriptedInput> input;
+    /// What is typed at its console.
+    std::unique_ptr<OutsideInputs::Source> keyboard;
     /// The last domain has ended, and that was acted on.
     bool is_settled = false;
 };

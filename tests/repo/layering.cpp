@@ -70,7 +70,7 @@ const std::vector<Door> doors = {
     {"lzma.h", {"hv/domain/builder"}},
     {"lz4", {"hv/domain/builder"}},
     {"zstd", {"hv/domain/builder"}},
-    {"nlohmann/", {"cli", "hv/trace", "hv/control", "workloads/images"}},
+    {"nlohmann/", {"cli", "hv/trace", "hv/control", "hv/machine/record", "workloads/images"}},
     {"gtest/", {"tests"}},
     {"gmock/", {"tests"}},
     {"benchmark/", {"tests/bench"}},

@@ -215,7 +215,11 @@ void MachineConfig::choose(std::string_view table, std::string_view name,
     choice.params.set_origin(origin);
 }
 
-std::string MachineConfig::describe() const {
+std::string MachineConfig::describe() const { return describe_all_but(""); }
+
+std::string MachineConfig::describe_without_engine() const { return describe_all_but("engine"); }
+
+std::string MachineConfig::describe_all_but(std::string_view skipped) const {
     std::string text;
     const auto add = [&](std::string_view table, const std::string& name, const Params& params) {
         text += fmt::format("[{}]\n", table);
@@ -227,7 +231,7 @@ std::string MachineConfig::describe() const {
     };
     add("machine", "", machine_);
     for (const auto& [table, choice] : policies_)
-        if (!choice.name.empty()) add(table, choice.name, choice.params);
+        if (!choice.name.empty() && table != skipped) add(table, choice.name, choice.params);
     for (const auto& [table, devices] : devices_)
         for (const auto& [device, choice] : devices)
             add(fmt::format("{}.\"{}\"", table, device), choice.name, choice.params);

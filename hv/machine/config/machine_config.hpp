@@ -44,6 +44,8 @@ public:
     /// All choices with the parameters in effect, once the machine is made: for people, in the form
     /// of a machine file.
     std::string describe() const;
+    /// The same without what must not matter: how the engine does it.
+    std::string describe_without_engine() const;
 
     Params& machine() { return machine_; }
     /// `table` is one of those above.
@@ -60,6 +62,7 @@ public:
     void reject_empty_kinds() const;
 
 private:
+    std::string describe_all_but(std::string_view skipped) const;
     const PolicyChoice* sub_table(std::string_view table, std::string_view name) const;
     PolicyChoice& table_for_writing(const std::string& table, const std::string& origin);
     void put(const std::string& table, const std::string& key, GivenValue value);
