@@ -66,8 +66,8 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
       store_([this](DomainId watcher, const std::string& path, const std::string& token) {
           const auto found = by_id_.find(watcher);
           if (found != by_id_.end()) found->second->guest.deliver_watch(path, token);
-      }),
-      domain0_(std::make_unique<Domain0>(*this)) {
+      }) {
+    domain0_ = std::make_unique<Domain0>(*this);
     cpu_model_ = &model_of(config_.policy(Engine::kind).params);
     config_.reject_empty_kinds();
     check_device_policies(config_);
