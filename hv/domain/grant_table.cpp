@@ -78,6 +78,9 @@ std::int16_t GrantTable::begin(grant_ref_t ref, DomainId user, GrantAccess acces
         const Mfn mfn{shared.frame};
         const Frame* const frame = domain_.frames().find(mfn);
         if (frame == nullptr || !frame->allocated || frame->owner != domain_.id()) {
+            // Xen had marked it as used already, and takes that back.
+            const unsigned over = GTF_reading | (writes ? GTF_writing : 0u);
+            set_flags(ref, static_cast<std::uint16_t>(shared.flags & ~over));
             return GNTST_bad_page;
         }
         active.user = user;
