@@ -173,6 +173,127 @@ TEST_F(EventChannelsTest, tell_the_other_end_when_a_domain_goes_away) {
     EXPECT_EQ(events.send(EventPort{3}), 0) << "and what is sent there is dropped";
 }
 
+/// Two guests, connected: port `near` of domain 1 and port `far` of domain 2.
+class ConnectedDomains : public testing::Test {
+protected:
+    ConnectedDomains() {
+        near = EventPort{static_cast<std::uint32_t>(a.domain.events().alloc_unbound(DomainId{2}))};
+        far = EventPort{
+            static_cast<std::uint32_t>(b.domain.events().bind_interdomain(DomainId{1}, near))};
+    }
+    static bool take(SmallDomain& domain, EventPort port) {
+        const bool was_pending = domain.domain.events().is_pending(port);
+        const std::uint64_t none = 0;
+        domain.frames.write(domain.domain.shared_info(),
+                            offsetof(shared_info, evtchn_pending) + port.raw / 64 * 8,
+                            std::as_bytes(std::span{&none, 1}));
+        domain.vcpu().info().set_pending_sel(0);
+        domain.vcpu().info().set_upcall_pending(0);
+        return was_pending;
+    }
+    static evtchn_status_t status(SmallDomain& domain, EventPort port) {
+        evtchn_status_t request{};
+        request.dom = DOMID_SELF;
+        request.port = port.raw;
+        EXPECT_EQ(domain.hypercall_with(__HYPERVISOR_event_channel_op, EVTCHNOP_status, request),
+                  0);
+        return domain.argument<evtchn_status_t>();
+    }
+
+    SmallMachine machine;
+    SmallDomain a{machine, DomainId{1}}, b{machine, DomainId{2}, 2};
+    EventPort near, far;
+};
+
+TEST_F(ConnectedDomains, send_both_ways) {
+    EXPECT_TRUE(take(b, far)) << "the one that binds looks once";
+    EXPECT_EQ(a.domain.events().send(near), 0);
+    EXPECT_TRUE(take(b, far));
+    EXPECT_EQ(b.vcpu().info().upcall_pending(), 0);
+    EXPECT_FALSE(take(a, near));
+    EXPECT_EQ(b.domain.events().send(far), 0);
+    EXPECT_TRUE(take(a, near));
+    EXPECT_FALSE(take(b, far));
+    EXPECT_EQ(b.domain.events().bind_vcpu(far, 1), 0);
+    EXPECT_EQ(a.domain.events().send(near), 0);
+    EXPECT_EQ(b.vcpu(1).info().upcall_pending(), 1);
+}
+
+TEST_F(ConnectedDomains, wake_each_other) {
+    take(b, far);
+    b.vcpu().info().set_upcall_mask(0);
+    b.vcpu().block();
+    ASSERT_TRUE(b.vcpu().is_blocked());
+    EXPECT_EQ(a.domain.events().send(near), 0);
+    EXPECT_FALSE(b.vcpu().is_blocked());
+}
+
+TEST_F(ConnectedDomains, tell_what_they_are_connected_to) {
+    const evtchn_status_t ours = status(a, near), theirs = status(b, far);
+    EXPECT_EQ(ours.status, EVTCHNSTAT_interdomain);
+    EXPECT_EQ(ours.u.interdomain.dom, 2);
+    EXPECT_EQ(ours.u.interdomain.port, far.raw);
+    EXPECT_EQ(theirs.status, EVTCHNSTAT_interdomain);
+    EXPECT_EQ(theirs.u.interdomain.dom, 1);
+    EXPECT_EQ(theirs.u.interdomain.port, near.raw);
+    evtchn_status_t foreign{};
+    foreign.dom = 2;
+    foreign.port = far.raw;
+    EXPECT_EQ(a.hypercall_with(__HYPERVISOR_event_channel_op, EVTCHNOP_status, foreign),
+              -XEN_EPERM);
+}
+
+TEST_F(ConnectedDomains, connect_once) {
+    EXPECT_EQ(b.domain.events().bind_interdomain(DomainId{1}, near), -XEN_EINVAL);
+    SmallDomain c{machine, DomainId{3}};
+    const int offered = a.domain.events().alloc_unbound(DomainId{2});
+    EXPECT_EQ(c.domain.events().bind_interdomain(DomainId{1},
+                                                 EventPort{static_cast<std::uint32_t>(offered)}),
+              -XEN_EINVAL)
+        << "offered to somebody else";
+    machine.hypervisor.others.erase(3);
+}
+
+TEST_F(ConnectedDomains, close_on_either_side) {
+    EXPECT_EQ(b.domain.events().close(far), 0);
+    evtchn_status_t left = status(a, near);
+    EXPECT_EQ(left.status, EVTCHNSTAT_unbound);
+    EXPECT_EQ(left.u.unbound.dom, 2);
+    EXPECT_EQ(a.domain.events().send(near), 0) << "dropped";
+    EXPECT_EQ(b.domain.events().send(far), -XEN_EINVAL);
+    // The same end can be bound again.
+    far = EventPort{
+        static_cast<std::uint32_t>(b.domain.events().bind_interdomain(DomainId{1}, near))};
+    take(b, far);
+    EXPECT_EQ(a.domain.events().send(near), 0);
+    EXPECT_TRUE(take(b, far));
+    EXPECT_EQ(a.domain.events().close(near), 0);
+    left = status(b, far);
+    EXPECT_EQ(left.status, EVTCHNSTAT_unbound);
+    EXPECT_EQ(left.u.unbound.dom, 1);
+    EXPECT_EQ(b.domain.events().close(far), 0);
+    EXPECT_EQ(status(a, near).status, EVTCHNSTAT_closed);
+}
+
+TEST_F(ConnectedDomains, reset_closes_one_side_alone) {
+    a.domain.events().reset();
+    EXPECT_EQ(status(a, near).status, EVTCHNSTAT_closed);
+    EXPECT_EQ(status(b, far).status, EVTCHNSTAT_unbound);
+    EXPECT_EQ(b.domain.events().send(far), 0);
+    EXPECT_FALSE(a.domain.events().is_pending(near));
+}
+
+TEST_F(ConnectedDomains, lose_the_other_side_when_it_dies) {
+    a.domain.release_memory();
+    machine.hypervisor.others.erase(1);
+    const evtchn_status_t left = status(b, far);
+    EXPECT_EQ(left.status, EVTCHNSTAT_unbound);
+    EXPECT_EQ(left.u.unbound.dom, 1);
+    EXPECT_EQ(b.domain.events().send(far), 0);
+    EXPECT_EQ(b.domain.events().close(far), 0);
+    EXPECT_EQ(b.domain.events().bind_interdomain(DomainId{1}, near), -XEN_ESRCH);
+}
+
 TEST_F(EventChannelsTest, bind_virtual_interrupts_once_per_vcpu) {
     const EventPort timer = port(events.bind_virq(VIRQ_TIMER, 1));
     EXPECT_EQ(events.bind_virq(VIRQ_TIMER, 1), -XEN_EEXIST);

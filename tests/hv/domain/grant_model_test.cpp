@@ -98,11 +98,25 @@ protected:
         model_.domains.at(id).table[ref] = {flags, to, frame};
     }
 
+    /// A reference that is for this domain, if there is one.
+    void choose_granted(std::uint16_t user, gnttab_map_grant_ref_t& request) {
+        for (int i = 0; i < 20; ++i) {
+            const std::uint16_t granter = any_domain();
+            const auto ref = static_cast<grant_ref_t>(first_ref + below(refs));
+            const GrantModel::Entry& entry = model_.domains.at(granter).table.at(ref);
+            if (entry.to != user || (entry.flags & GTF_type_mask) != GTF_permit_access) continue;
+            request.dom = granter;
+            request.ref = ref;
+            return;
+        }
+    }
+
     void map() {
         const std::uint16_t user = any_domain();
         gnttab_map_grant_ref_t request{};
         request.dom = one_in(12) ? static_cast<std::uint16_t>(below(last_id_ + 2u)) : any_domain();
         request.ref = static_cast<grant_ref_t>(one_in(30) ? 512 : first_ref + below(refs));
+        if (!one_in(4)) choose_granted(user, request);
         const std::uint64_t slot = below(GrantModel::slots);
         request.flags = one_in(20) ? 0 : one_in(5) ? GNTMAP_device_map : GNTMAP_host_map;
         if (one_in(5)) request.flags |= GNTMAP_device_map;
@@ -144,6 +158,7 @@ protected:
         ASSERT_EQ(answer.dev_bus_addr, handle.frame.raw << page_shift);
         model_.handles.push_back(handle);
         numbers_.push_back(answer.handle);
+        ++maps_;
     }
 
     void unmap() {
@@ -215,7 +230,7 @@ protected:
         const std::uint64_t slot = below(GrantModel::slots);
         GrantModel::Domain& domain = model_.domains.at(id);
         std::optional<GrantModel::Slot> wanted;
-        if (!one_in(3)) wanted = {any_frame(id), one_in(2), false};
+        if (!one_in(domain.attached ? 3 : 2)) wanted = {any_frame(id), one_in(2), false};
         const bool is_own = !wanted || model_.owner.at(wanted->frame) == id;
         const bool is_good =
             is_own && !(wanted && wanted->writes && model_.is_table.contains(wanted->frame));
@@ -240,6 +255,7 @@ protected:
     void toggle_table() {
         const std::uint16_t id = any_domain();
         GrantModel::Domain& domain = model_.domains.at(id);
+        if (domain.attached && !one_in(6)) return;
         bool is_good = true;
         for (const auto& slot : domain.slot) {
             if (!slot || domain.attached) continue;
@@ -360,7 +376,7 @@ protected:
             case 18:
                 return use_natively();
             default:
-                if (one_in(5)) destroy();
+                if (one_in(12)) destroy();
         }
     }
 
@@ -455,6 +471,7 @@ protected:
     std::vector<grant_handle_t> numbers_;
     std::vector<std::pair<GrantedPage, std::size_t>> native_;
     std::uint16_t last_id_ = 0;
+    std::uint64_t maps_ = 0;
     std::mt19937_64 random_;
 
     void run(std::uint64_t seed, std::uint64_t rounds) {
@@ -470,6 +487,7 @@ protected:
         native_.clear();
         while (!domains_.empty()) kill(domains_.begin()->first);
         EXPECT_EQ(machine_.frames.free(), machine_.frames.total());
+        EXPECT_GT(maps_, rounds / 20) << "else it tests little";
         EXPECT_TRUE(machine_.frames.granted().is_empty());
     }
 };
