@@ -36,7 +36,7 @@ bool Foreground::wants_stop() {
     return StopSignals::received() != 0 || left_ || output_error_ != 0;
 }
 
-void Foreground::look() {
+void Foreground::dispatch(std::span<const pollfd>) {
     read_input();
     if (pending_.empty() || !type_) return;
     const std::size_t taken = type_(pending_);
@@ -63,17 +63,13 @@ void Foreground::read_input() {
     pending_.assign(bytes.begin(), end);
 }
 
-void Foreground::wait(Duration at_most) {
-    std::array<pollfd, 2> sources{{{signals_.descriptor(), POLLIN, 0}, {input_, POLLIN, 0}}};
+void Foreground::prepare(std::vector<pollfd>& descriptors, Duration& at_most) {
+    descriptors.push_back({signals_.descriptor(), POLLIN, 0});
     // What the guest has not taken yet will be offered again; more is not read until then.
-    const nfds_t count = listens() ? 2 : 1;
+    if (listens()) descriptors.push_back({input_, POLLIN, 0});
     using namespace std::chrono_literals;
     // The guest tells nobody when it has made room for input.
-    const Duration longest = pending_.empty() ? Duration{1h} : Duration{10ms};
-    const Duration rest = std::min(at_most, longest);
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(rest);
-    const timespec timeout{seconds.count(), (rest - seconds).count()};
-    ppoll(sources.data(), count, &timeout, nullptr);
+    if (!pending_.empty()) at_most = std::min(at_most, Duration{10ms});
 }
 
 }  // namespace ring3

@@ -30,8 +30,8 @@ public:
     void show(std::span<const std::byte> bytes);
 
     bool wants_stop() override;
-    void look() override;
-    void wait(Duration at_most) override;
+    void prepare(std::vector<pollfd>& descriptors, Duration& at_most) override;
+    void dispatch(std::span<const pollfd> descriptors) override;
 
     /// The leave key was pressed.
     bool has_left() const { return left_; }

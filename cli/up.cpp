@@ -46,30 +46,25 @@ struct Options {
 };
 
 /// What the machine meets outside: its socket, and signals.
-class Background final : public Outside, private Pollable {
+class Background final : public Outside {
 public:
-    explicit Background(const StopSignals& signals) : signals_(signals) { poll_.add(*this); }
+    explicit Background(const StopSignals& signals) : signals_(signals) {}
 
-    void serve(Server& server) {
-        server_ = &server;
-        poll_.add(server);
-    }
+    void serve(Server& server) { server_ = &server; }
     bool wants_stop() override { return StopSignals::received() != 0 || is_over_; }
     bool wants_to_go_on() override { return true; }
-    void take_turn() override { wait(Duration::zero()); }
-    void wait(Duration at_most) override {
-        poll_.poll(at_most);
+
+private:
+    void prepare(std::vector<pollfd>& descriptors, Duration& at_most) override {
+        descriptors.push_back({signals_.descriptor(), POLLIN, 0});
+        server_->prepare(descriptors, at_most);
+    }
+    void dispatch(std::span<const pollfd> descriptors) override {
+        server_->dispatch(descriptors.subspan(1));
         is_over_ = server_->wants_stop();
     }
 
-private:
-    void prepare(std::vector<pollfd>& descriptors, Duration&) override {
-        descriptors.push_back({signals_.descriptor(), POLLIN, 0});
-    }
-    void dispatch(std::span<const pollfd>) override {}
-
     const StopSignals& signals_;
-    HostPoll poll_;
     Server* server_ = nullptr;
     bool is_over_ = false;
 };

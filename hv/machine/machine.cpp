@@ -68,6 +68,7 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
           if (found != by_id_.end()) found->second->guest.deliver_watch(path, token);
       }) {
     domain0_ = std::make_unique<Domain0>(*this);
+    host_poll_.add(outside_);
     cpu_model_ = &model_of(config_.policy(Engine::kind).params);
     config_.reject_empty_kinds();
     check_device_policies(config_);

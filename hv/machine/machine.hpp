@@ -86,6 +86,8 @@ public:
     /// Of the machine and of each policy, with the values in effect.
     const MachineConfig& config() const { return config_; }
     Clock::World world() const { return clock_->world(); }
+    /// Who waits for descriptors of the host. `outside` is among them.
+    HostPoll& host_poll() { return host_poll_; }
     /// Where whatever comes from outside goes through.
     OutsideInputs& inputs() { return inputs_; }
 
@@ -105,7 +107,8 @@ private:
     bool wants_stop();
     Time next_look(Time now) const;
     void do_what_is_due();
-    void give_outside_its_turn();
+    bool outside_is_calling();
+    void give_outside_its_turn(Duration at_most);
     bool sleep();
     bool all_settled() const;
     void act_on_ends();
@@ -166,7 +169,6 @@ private:
     std::uint64_t wakes_ = 0;
     Kicks kicks_;
     Time next_look_{};
-    Time next_turn_{};
 };
 
 }  // namespace ring3

@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// How often an open world is looked at, while a vCPU runs.
-constexpr Duration look_every = 5ms;
+constexpr Duration look_every = 500us;
 
 }  // namespace
 
@@ -25,8 +25,8 @@ Machine::End Machine::run() {
     while (true) {
         act_on_ends();
         if (all_settled() && !outside_.wants_to_go_on()) return End::guests_ended;
-        give_outside_its_turn();
         if (wants_stop()) return End::stopped;
+        if (inputs_.accepts() && next_look_ <= time()) give_outside_its_turn(Duration::zero());
 
         do_what_is_due();
         work_at_once();
@@ -74,7 +74,8 @@ Scheduler::Why Machine::run_until(Runner& runner, Time end) {
         if (!vcpu.is_runnable()) return Scheduler::Why::blocked;
         const Time began = time();
         if (began >= end) return Scheduler::Why::slice_spent;
-        if (kicks_.asked(pcpu) || wants_stop()) return Scheduler::Why::preempted;
+        if (kicks_.asked(pcpu) || wants_stop() || outside_is_calling())
+            return Scheduler::Why::preempted;
 
         const Time deadline = std::min(
             {end, timers_.next(), scheduler_->next_event(pcpu), next_look(began), inputs_.next()});
@@ -99,7 +100,7 @@ bool Machine::wants_stop() {
 }
 
 Time Machine::next_look(Time now) const {
-    return inputs_.accepts() ? std::max(next_look_, now) : never;
+    return world() == Clock::World::open ? std::max(next_look_, now) : never;
 }
 
 void Machine::do_what_is_due() {
@@ -108,18 +109,22 @@ void Machine::do_what_is_due() {
     inputs_.deliver_due(now);
     if (scheduler_->next_event(pcpu) <= now) scheduler_->timer(pcpu, now, kicks_);
     store_.deliver_native();
-    if (inputs_.accepts() && next_look_ <= now) {
-        outside_.look();
-        host_poll_.poll(Duration::zero());
-        next_look_ = now + look_every;
-    }
 }
 
-void Machine::give_outside_its_turn() {
+/// Looks for what came from outside. A turn for it needs the end of the slice, which a recorded run
+/// must not owe to the host.
+bool Machine::outside_is_calling() {
     const Time now = time();
-    if (world() != Clock::World::open || next_turn_ > now) return;
-    outside_.take_turn();
-    next_turn_ = now + look_every;
+    if (world() != Clock::World::open || next_look_ > now) return false;
+    const bool is_calling = host_poll_.is_calling();
+    // Else run() gives the turn.
+    if (!is_calling) next_look_ = now + look_every;
+    return is_calling;
+}
+
+void Machine::give_outside_its_turn(Duration at_most) {
+    host_poll_.poll(at_most);
+    next_look_ = time() + look_every;
 }
 
 /// The scheduler has nobody to run. False: and never will have.
@@ -133,22 +138,22 @@ bool Machine::sleep() {
     const Time next = std::min({timers_.next(), scheduler_->next_event(pcpu), inputs_.next()});
     if (next == never && !inputs_.accepts()) return false;
     rest_until(next);
-    // Look at once at what ended the sleep.
-    next_look_ = next_turn_ = time();
     return true;
 }
 
 void Machine::rest_until(Time next) {
-    const auto wait = [this](Duration rest) {
-        if (rest > 0ns) outside_.wait(host_poll_.is_empty() ? rest : std::min<Duration>(rest, 1ms));
-    };
-    if (pacer_ == nullptr) return wait(clock_->idle(retired(), next));
+    if (pacer_ == nullptr) {
+        const Duration rest = clock_->idle(retired(), next);
+        if (rest > 0ns) give_outside_its_turn(rest);
+        return;
+    }
     // Virtual time goes on by what the host's clock says was slept; the record holds it in the
     // times of the inputs.
     const Time now = time();
     const Time began = pacer_->now(0);
-    wait(next == never ? Duration::max() : next - now);
+    host_poll_.poll(next == never ? Duration::max() : next - now);
     clock_->idle(retired(), std::min(next, now + (pacer_->now(0) - began)));
+    next_look_ = time() + look_every;
 }
 
 bool Machine::all_settled() const {

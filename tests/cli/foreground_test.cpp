@@ -20,6 +20,8 @@ using namespace std::chrono_literals;
 
 class ForegroundTest : public ::testing::Test {
 protected:
+    ForegroundTest() { poll.add(foreground); }
+
     struct Pipe {
         Pipe() { EXPECT_EQ(pipe(ends), 0); }
         ~Pipe() {
@@ -46,15 +48,16 @@ protected:
     Pipe input, output;
     StopSignals signals;
     Foreground foreground{signals, input[0], output[1]};
+    HostPoll poll;
     std::string typed;
 };
 
 TEST_F(ForegroundTest, hands_over_what_arrives) {
     attach(false);
-    foreground.look();
+    poll.poll(0ms);
     EXPECT_EQ(typed, "");
     type("hello\n");
-    foreground.look();
+    poll.poll(0ms);
     EXPECT_EQ(typed, "hello\n");
     EXPECT_FALSE(foreground.wants_stop());
 }
@@ -62,9 +65,9 @@ TEST_F(ForegroundTest, hands_over_what_arrives) {
 TEST_F(ForegroundTest, keeps_what_the_guest_has_no_room_for) {
     attach(false, 4);
     type("hello\n");
-    foreground.look();
+    poll.poll(0ms);
     EXPECT_EQ(typed, "hell");
-    foreground.look();
+    poll.poll(0ms);
     EXPECT_EQ(typed, "hello\n");
 }
 
@@ -73,19 +76,19 @@ TEST_F(ForegroundTest, goes_on_after_the_end_of_input) {
     type("last");
     close(input[1]);
     input[1] = dup(input[0]);
-    foreground.look();
-    foreground.look();
+    poll.poll(0ms);
+    poll.poll(0ms);
     EXPECT_EQ(typed, "last");
     EXPECT_FALSE(foreground.wants_stop());
     const auto began = std::chrono::steady_clock::now();
-    foreground.wait(20ms);
+    poll.poll(20ms);
     EXPECT_GE(std::chrono::steady_clock::now() - began, 15ms) << "an ended input must not wake";
 }
 
 TEST_F(ForegroundTest, leaves_by_its_key_on_a_terminal_only) {
     attach(false);
     type("a\x1d");
-    foreground.look();
+    poll.poll(0ms);
     EXPECT_EQ(typed, "a\x1d");
     EXPECT_FALSE(foreground.wants_stop());
 
@@ -93,7 +96,7 @@ TEST_F(ForegroundTest, leaves_by_its_key_on_a_terminal_only) {
     type(
         "b\x1d"
         "c");
-    foreground.look();
+    poll.poll(0ms);
     EXPECT_EQ(typed,
               "a\x1d"
               "b");
@@ -105,7 +108,7 @@ TEST_F(ForegroundTest, wakes_when_input_arrives) {
     attach(false);
     type("x");
     const auto began = std::chrono::steady_clock::now();
-    foreground.wait(10s);
+    poll.poll(10s);
     EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
 }
 
@@ -130,7 +133,7 @@ TEST_F(ForegroundTest, wants_to_stop_and_wakes_at_a_signal) {
     EXPECT_TRUE(foreground.wants_stop());
     EXPECT_EQ(StopSignals::received(), SIGTERM);
     const auto began = std::chrono::steady_clock::now();
-    foreground.wait(10s);
+    poll.poll(10s);
     EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
 }
 

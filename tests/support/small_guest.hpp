@@ -42,17 +42,23 @@ MachineConfig small_machine();
 class Patient : public Outside {
 public:
     bool wants_stop() override { return stop || (stop_when && stop_when()); }
-    void wait(Duration at_most) override {
-        waits.push_back(at_most);
-        if (on_wait) on_wait();
+    void prepare(std::vector<pollfd>&, Duration& at_most) override {
+        // A wait, which takes no time here, or a look.
+        waits_ = at_most > Duration::zero();
+        if (waits_) waits.push_back(at_most);
+        at_most = Duration::zero();
     }
-    void look() override {
-        if (on_look) on_look();
+    void dispatch(std::span<const pollfd>) override {
+        if (waits_ && on_wait) on_wait();
+        if (!waits_ && on_look) on_look();
     }
     bool stop = false;
     std::function<bool()> stop_when;
     std::function<void()> on_wait, on_look;
     std::vector<Duration> waits;
+
+private:
+    bool waits_ = false;
 };
 
 }  // namespace ring3::test

@@ -76,12 +76,10 @@ void OutsideInputs::deliver_due(Time now) {
 
 void OutsideInputs::deliver(Source& source, Time now) {
     const std::size_t taken = source.take_(source.waiting_);
-    if (taken > 0) {
-        const std::span<const std::byte> bytes = std::span{source.waiting_}.first(taken);
-        if (writer_) writer_->add({now, source.name_, {bytes.begin(), bytes.end()}});
-        source.waiting_.erase(source.waiting_.begin(),
-                              source.waiting_.begin() + static_cast<std::ptrdiff_t>(taken));
-    }
+    const auto end = source.waiting_.begin() + static_cast<std::ptrdiff_t>(taken);
+    // Even when nothing was taken: the guest was stopped here, so it is to be again.
+    if (writer_) writer_->add({now, source.name_, {source.waiting_.begin(), end}});
+    source.waiting_.erase(source.waiting_.begin(), end);
     if (!source.waiting_.empty()) due_.emplace(std::pair{now + retry, source.name_}, &source);
 }
 
