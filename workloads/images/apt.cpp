@@ -2,10 +2,12 @@
 #include "workloads/images/apt.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
 #include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "workloads/images/process.hpp"
 
@@ -47,6 +49,24 @@ Package parse_paragraph(const std::string& text) {
     return package;
 }
 
+/// "Inst libc6 (2.36-9 Debian:12.11/stable [amd64])", a line of a simulated installation. What else
+/// may stand between does not matter.
+std::optional<Package> parse_installation(const std::string& line) {
+    std::istringstream words{line};
+    std::string verb;
+    Package package;
+    words >> verb >> package.name >> package.version;
+    const std::size_t bracket = line.rfind('[');
+    const std::size_t end = line.rfind(']');
+    if (verb != "Inst" || !package.version.starts_with('(') || bracket == line.npos ||
+        end == line.npos || end < bracket)
+        return std::nullopt;
+    package.name = package.name.substr(0, package.name.find(':'));
+    package.version.erase(0, 1);
+    package.architecture = line.substr(bracket + 1, end - bracket - 1);
+    return package;
+}
+
 }  // namespace
 
 std::vector<std::string> Apt::command(const char* tool, std::vector<std::string> arguments) const {
@@ -84,20 +104,58 @@ Package Apt::behind(const Package& meta, const std::string& prefix) const {
         fmt::format("package {} {} depends on no {}...", meta.name, meta.version, prefix)};
 }
 
-fs::path Apt::download(const Package& package, const fs::path& into) const {
-    fs::create_directories(into);
+std::vector<Package> Apt::closure(const std::vector<std::string>& names) const {
+    // A simulated installation where nothing is installed. Native packages alone: an essential
+    // package of a foreign architecture is another package.
+    std::vector<std::string> arguments{"--simulate",
+                                       "-o",
+                                       "Dir::State::status=/dev/null",
+                                       "-o",
+                                       "APT::Install-Recommends=false",
+                                       "-o",
+                                       "APT::Install-Suggests=false",
+                                       "install",
+                                       "?and(?essential,?architecture(amd64))"};
+    arguments.insert(arguments.end(), names.begin(), names.end());
+    std::string text;
     try {
-        output_of(command("apt-get",
-                          {"download", fmt::format("{}:amd64={}", package.name, package.version)}),
-                  into);
+        text = output_of(command("apt-get", std::move(arguments)), "/");
     } catch (const CommandError& error) {
-        throw AptError{fmt::format("package {} {} cannot be fetched ({}): {}", package.name,
-                                   package.version, error.complaint(), how_to_renew_lists)};
+        throw AptError{fmt::format("apt finds no way to install {} ({}): {}", fmt::join(names, " "),
+                                   error.complaint(), how_to_renew_lists)};
     }
-    for (const auto& entry : fs::directory_iterator{into})
-        if (entry.path().filename().string().starts_with(package.name + "_")) return entry.path();
-    throw EnvironmentError{
-        fmt::format("apt-get download left no file of package {}", package.name)};
+    std::vector<Package> packages;
+    std::istringstream lines{text};
+    for (std::string line; std::getline(lines, line);)
+        if (auto package = parse_installation(line)) packages.push_back(std::move(*package));
+    return packages;
+}
+
+std::map<std::string, fs::path> Apt::download(const std::vector<Package>& packages,
+                                              const fs::path& into) const {
+    std::map<std::string, fs::path> files;
+    if (packages.empty()) return files;
+    fs::create_directories(into);
+    std::vector<std::string> arguments{"download"};
+    for (const Package& package : packages)
+        arguments.push_back(fmt::format("{}{}={}", package.name,
+                                        package.architecture == "all" ? "" : ":amd64",
+                                        package.version));
+    try {
+        output_of(command("apt-get", std::move(arguments)), into);
+    } catch (const CommandError& error) {
+        throw AptError{fmt::format("packages cannot be fetched ({}): {}", error.complaint(),
+                                   how_to_renew_lists)};
+    }
+    for (const auto& entry : fs::directory_iterator{into}) {
+        const std::string file = entry.path().filename();
+        if (file.ends_with(".deb")) files[file.substr(0, file.find('_'))] = entry.path();
+    }
+    for (const Package& package : packages)
+        if (!files.contains(package.name))
+            throw EnvironmentError{
+                fmt::format("apt-get download left no file of package {}", package.name)};
+    return files;
 }
 
 bool Apt::try_refresh() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -38,8 +39,15 @@ public:
     /// begins with `prefix`. So `linux-image-cloud-amd64` leads to the newest kernel's package.
     Package behind(const Package& meta, const std::string& prefix) const;
 
-    /// Fetches the file of a package into `into`. AptError if it cannot be had.
-    std::filesystem::path download(const Package& package, const std::filesystem::path& into) const;
+    /// Debian's essential packages, the named ones and all that these depend on: what a system of
+    /// these needs, in the order of installation. Only name, version and architecture are filled
+    /// in.
+    std::vector<Package> closure(const std::vector<std::string>& names) const;
+
+    /// Fetches the packages' files into `into`, and gives where each is, by the package's name.
+    /// AptError if one cannot be had.
+    std::map<std::string, std::filesystem::path> download(const std::vector<Package>& packages,
+                                                          const std::filesystem::path& into) const;
 
     /// From now on uses lists of its own, fetched at this moment: the system's may be missing, or
     /// so old that the packages which they name are gone, and only root may renew those. False if

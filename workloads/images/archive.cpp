@@ -2,6 +2,8 @@
 #include "workloads/images/archive.hpp"
 
 #include <cerrno>
+#include <fstream>
+#include <istream>
 #include <system_error>
 
 #include <sys/stat.h>
@@ -37,6 +39,25 @@ std::string normal_path(const char* path) {
         text.remove_prefix(text[0] == '.' ? 2 : 1);
     while (text.ends_with("/")) text.remove_suffix(1);
     return std::string{text};
+}
+
+ArchiveEntry::Kind kind_of(unsigned type, const std::string& name) {
+    switch (type) {
+        case AE_IFREG:
+            return ArchiveEntry::Kind::file;
+        case AE_IFDIR:
+            return ArchiveEntry::Kind::directory;
+        case AE_IFLNK:
+            return ArchiveEntry::Kind::symlink;
+        case AE_IFCHR:
+            return ArchiveEntry::Kind::character_device;
+        case AE_IFBLK:
+            return ArchiveEntry::Kind::block_device;
+        case AE_IFIFO:
+            return ArchiveEntry::Kind::fifo;
+        default:
+            throw EnvironmentError{fmt::format("{} is of no kind that an image can have", name)};
+    }
 }
 
 std::string data_of(archive* reader, const std::string& name) {
@@ -91,6 +112,25 @@ bool ArchiveReader::next() {
 
 bool ArchiveReader::is_file() const { return archive_entry_filetype(entry_) == AE_IFREG; }
 
+ArchiveEntry ArchiveReader::entry() const {
+    ArchiveEntry result;
+    result.path = path_;
+    result.permissions = archive_entry_perm(entry_);
+    result.uid = archive_entry_uid(entry_);
+    result.gid = archive_entry_gid(entry_);
+    result.changed_at_s = archive_entry_mtime(entry_);
+    if (const char* target = archive_entry_hardlink(entry_)) {
+        result.kind = ArchiveEntry::Kind::hard_link;
+        result.target = normal_path(target);
+        return result;
+    }
+    result.kind = kind_of(archive_entry_filetype(entry_), name_ + "/" + path_);
+    if (const char* target = archive_entry_symlink(entry_)) result.target = target;
+    result.major = archive_entry_rdevmajor(entry_);
+    result.minor = archive_entry_rdevminor(entry_);
+    return result;
+}
+
 std::int64_t ArchiveReader::size() const { return archive_entry_size(entry_); }
 
 std::string ArchiveReader::content() { return data_of(archive_.get(), name_ + "/" + path_); }
@@ -108,14 +148,33 @@ std::string decompress(const std::string& name, std::string_view bytes) {
     return data_of(reader.get(), name);
 }
 
+void compress_file(const std::filesystem::path& file, const std::filesystem::path& output) {
+    std::ifstream input{file, std::ios::binary};
+    ArchiveWriter writer{output, ArchiveWriter::Format::raw_zstd};
+    writer.add_stream(input);
+    writer.close();
+}
+
 void ArchiveWriter::Free::operator()(archive* writer) const { archive_write_free(writer); }
 
 ArchiveWriter::ArchiveWriter(const std::filesystem::path& file, Format format)
     : name_{file.string()}, archive_{archive_write_new()} {
-    check(format == Format::cpio_newc ? archive_write_set_format_cpio_newc(archive_.get())
-                                      : archive_write_set_format_pax_restricted(archive_.get()));
-    check(format == Format::tar_zstd ? archive_write_add_filter_zstd(archive_.get())
-                                     : archive_write_add_filter_none(archive_.get()));
+    archive* const writer = archive_.get();
+    switch (format) {
+        case Format::tar:
+        case Format::tar_zstd:
+            check(archive_write_set_format_pax_restricted(writer));
+            break;
+        case Format::cpio_newc:
+            check(archive_write_set_format_cpio_newc(writer));
+            break;
+        case Format::raw_zstd:
+            check(archive_write_set_format_raw(writer));
+            break;
+    }
+    const bool is_compressed = format == Format::tar_zstd || format == Format::raw_zstd;
+    check(is_compressed ? archive_write_add_filter_zstd(writer)
+                        : archive_write_add_filter_none(writer));
     check(archive_write_open_filename(archive_.get(), file.c_str()));
 }
 
@@ -134,6 +193,18 @@ void ArchiveWriter::put(archive_entry* entry, std::string_view content) {
     if (content.empty()) return;
     const la_ssize_t written = archive_write_data(archive_.get(), content.data(), content.size());
     if (written != static_cast<la_ssize_t>(content.size())) check(ARCHIVE_FATAL);
+}
+
+void ArchiveWriter::add_stream(std::istream& input) {
+    const Entry entry = new_entry("data", AE_IFREG, 0644);
+    check(archive_write_header(archive_.get(), entry.get()));
+    std::string block(read_block_bytes, '\0');
+    while (input.read(block.data(), static_cast<std::streamsize>(block.size())) ||
+           input.gcount() > 0) {
+        const auto size = static_cast<std::size_t>(input.gcount());
+        const la_ssize_t written = archive_write_data(archive_.get(), block.data(), size);
+        if (written != static_cast<la_ssize_t>(size)) check(ARCHIVE_FATAL);
+    }
 }
 
 void ArchiveWriter::add_directory(const std::string& path, unsigned permissions) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +14,18 @@ struct archive;
 struct archive_entry;
 
 namespace ring3 {
+
+/// What an archive says of one entry.
+struct ArchiveEntry {
+    enum class Kind { file, directory, symlink, hard_link, character_device, block_device, fifo };
+    Kind kind = Kind::file;
+    std::string path;    // without "./" before and "/" behind
+    std::string target;  // of a link; of a hard link in the form of `path`
+    unsigned permissions = 0;
+    std::int64_t uid = 0, gid = 0;
+    std::int64_t changed_at_s = 0;       // since 1970
+    std::uint64_t major = 0, minor = 0;  // of a device
+};
 
 /// Goes through an archive once, from its first entry to its last. EnvironmentError if it is
 /// damaged.
@@ -30,6 +43,8 @@ public:
     /// The entry's name, without "./" before and "/" behind.
     const std::string& path() const { return path_; }
     bool is_file() const;
+    /// EnvironmentError for what is none of the kinds.
+    ArchiveEntry entry() const;
     std::int64_t size() const;
     /// The content of a file. Once per entry.
     std::string content();
@@ -50,9 +65,13 @@ private:
 /// The content of a file that may be compressed (xz, zstd, gzip, ...), from memory.
 std::string decompress(const std::string& name, std::string_view bytes);
 
+/// Writes `file`, compressed by zstd, as `output`.
+void compress_file(const std::filesystem::path& file, const std::filesystem::path& output);
+
 class ArchiveWriter final {
 public:
-    enum class Format { tar, tar_zstd, cpio_newc };
+    /// raw_zstd: one stream of bytes and no names.
+    enum class Format { tar, tar_zstd, cpio_newc, raw_zstd };
 
     ArchiveWriter(const std::filesystem::path& file, Format format);
     ~ArchiveWriter();
@@ -66,6 +85,8 @@ public:
                               unsigned permissions);
     /// The reader's present entry under the name `path`, as it is but for time and owner.
     void add_copy(const std::string& path, ArchiveReader& reader);
+    /// The content of a raw_zstd file.
+    void add_stream(std::istream& input);
     /// Must be called once all is in; std::system_error if the disk is full.
     void close();
 

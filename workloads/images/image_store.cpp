@@ -70,6 +70,9 @@ private:
     fs::path path_;
 };
 
+// As many packages as are still named one by one while they are fetched.
+constexpr std::size_t few_packages = 5;
+
 std::vector<std::string> names_of(const Recipes& recipes) {
     std::vector<std::string> names;
     for (const auto& [name, recipe] : recipes) names.push_back(name);
@@ -152,7 +155,7 @@ std::vector<ImageStore::Image> ImageStore::images() const {
     return all;
 }
 
-fs::path ImageStore::resolve(std::string_view image_name) {
+ImageStore::Named ImageStore::parse(std::string_view image_name) const {
     if (is_image_name(image_name)) image_name.remove_prefix(std::string_view{"image:"}.size());
     const std::size_t slash = image_name.find('/');
     const Recipe& its_recipe = recipe(image_name.substr(0, slash));
@@ -166,7 +169,21 @@ fs::path ImageStore::resolve(std::string_view image_name) {
         throw ConfigError{fmt::format("image {} has no file \"{}\"{}; its files are: {}",
                                       its_recipe.name(), file, nearest_name_hint(file, files),
                                       fmt::join(files, ", "))};
-    return make(its_recipe, Wanted::ready).directory / file;
+    return {its_recipe, file};
+}
+
+fs::path ImageStore::resolve(std::string_view image_name) {
+    const Named named = parse(image_name);
+    return make(named.recipe, Wanted::ready).directory / named.file;
+}
+
+ImageStore::Place ImageStore::locate(std::string_view image_name) const {
+    const Named named = parse(image_name);
+    const Image found = image(named.recipe.name());
+    if (found.state == State::ready) return {found.directory / named.file, ""};
+    return {{},
+            fmt::format("image {} would be built{}{}", found.name, found.reason.empty() ? "" : ": ",
+                        found.reason)};
 }
 
 ImageStore::Image ImageStore::build(const std::string& name) {
@@ -228,12 +245,16 @@ Manifest ImageStore::build_into(const Recipe& its_recipe, const fs::path& direct
     manifest.image = its_recipe.name();
     manifest.recipe = sha256_hex(its_recipe.text());
     RecipeInputs inputs;
-    for (const Package& package : packages) {
-        progress_(fmt::format("image {}: fetching package {} {}", manifest.image, package.name,
-                              package.version));
-        inputs.packages[package.name] = apt.download(package, directory / "packages");
+    for (const Package& package : packages)
         manifest.packages.push_back({package.name, package.version, package.architecture});
+    if (packages.size() > few_packages) {
+        progress_(fmt::format("image {}: fetching {} packages", manifest.image, packages.size()));
+    } else {
+        for (const Package& package : packages)
+            progress_(fmt::format("image {}: fetching package {} {}", manifest.image, package.name,
+                                  package.version));
     }
+    inputs.packages = apt.download(packages, directory / "packages");
     for (const auto& [name, source] : sources) {
         inputs.images[name] = source.directory;
         manifest.images[name] = hash_of(source);

@@ -55,6 +55,14 @@ public:
     /// has.
     std::filesystem::path resolve(std::string_view image_name);
 
+    /// Where that file is, if its image is ready; else what resolve() would do first, in words for
+    /// a user. Builds nothing. ConfigError for names that no recipe has.
+    struct Place {
+        std::filesystem::path path;
+        std::string needed;
+    };
+    Place locate(std::string_view image_name) const;
+
     /// Makes the image from today's newest packages, and before it the images that it is made from.
     /// Does nothing if it is there already in just that form. Gives the image.
     Image build(const std::string& name);
@@ -68,8 +76,13 @@ public:
 
 private:
     enum class Wanted { newest, ready };
+    struct Named {
+        const Recipe& recipe;
+        std::string file;
+    };
 
     const Recipe& recipe(std::string_view name) const;
+    Named parse(std::string_view image_name) const;
     Image make(const Recipe& recipe, Wanted wanted);
     Image make_locked(const Recipe& recipe, Wanted wanted);
     Manifest build_into(const Recipe& recipe, const std::filesystem::path& directory,

@@ -2,7 +2,6 @@
 #include "workloads/images/initramfs.hpp"
 
 #include "hv/base/check.hpp"
-#include "workloads/images/archive.hpp"
 
 namespace ring3 {
 
@@ -35,7 +34,14 @@ void Initramfs::add_character_device(const std::string& path, unsigned major, un
 }
 
 void Initramfs::write(const std::filesystem::path& file) const {
-    ArchiveWriter archive{file, ArchiveWriter::Format::cpio_newc};
+    write_to(ArchiveWriter{file, ArchiveWriter::Format::cpio_newc});
+}
+
+void Initramfs::write_tar(const std::filesystem::path& file) const {
+    write_to(ArchiveWriter{file, ArchiveWriter::Format::tar});
+}
+
+void Initramfs::write_to(ArchiveWriter&& archive) const {
     for (const auto& [path, node] : nodes_) {
         switch (node.kind) {
             case Kind::directory:

@@ -7,6 +7,8 @@
 #include <map>
 #include <string>
 
+#include "workloads/images/archive.hpp"
+
 namespace ring3 {
 
 class Initramfs final {
@@ -22,6 +24,8 @@ public:
 
     /// Writes the archive: in the order of names, all owned by root, at the epoch.
     void write(const std::filesystem::path& file) const;
+    /// The same as a tar, to be laid over a tree that is on a disk.
+    void write_tar(const std::filesystem::path& file) const;
 
 private:
     enum class Kind { directory, file, symlink, character_device };
@@ -32,6 +36,7 @@ private:
         unsigned major = 0, minor = 0;
     };
     void put(const std::string& path, Node node);
+    void write_to(ArchiveWriter&& archive) const;
 
     // Holds the directories above each path as well. Its order puts a directory before what is in
     // it.

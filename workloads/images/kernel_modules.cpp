@@ -150,8 +150,8 @@ std::string KernelModules::dependency_line(const Module& module) const {
     return line + "\n";
 }
 
-void KernelModules::add_to(Initramfs& initramfs) const {
-    const std::string top = std::string{root} + release_ + "/";
+void KernelModules::add_to(Initramfs& initramfs, const std::string& prefix) const {
+    const std::string top = prefix + std::string{root} + release_ + "/";
     std::string dependencies, aliases;
     for (const auto& [name, module] : modules_) {
         initramfs.add_file(top + module.path, module.content);

@@ -23,8 +23,9 @@ public:
     /// The kernel's own name, as `uname -r` prints it.
     const std::string& release() const { return release_; }
 
-    /// Adds lib/modules/RELEASE with the chosen modules, modules.dep and modules.alias.
-    void add_to(Initramfs& initramfs) const;
+    /// Adds lib/modules/RELEASE below `prefix` with the chosen modules, modules.dep and
+    /// modules.alias.
+    void add_to(Initramfs& initramfs, const std::string& prefix = "") const;
 
 private:
     struct Module {

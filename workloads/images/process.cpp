@@ -23,12 +23,13 @@ namespace {
 }
 
 /// The environment of this process, but in the C locale: the tools' messages are read by us.
-std::vector<std::string> child_environment() {
+std::vector<std::string> child_environment(const std::vector<std::string>& added) {
     std::vector<std::string> variables;
     for (char** variable = environ; *variable != nullptr; ++variable)
         if (std::strncmp(*variable, "LC_", 3) != 0 && std::strncmp(*variable, "LANGUAGE=", 9) != 0)
             variables.emplace_back(*variable);
     variables.emplace_back("LC_ALL=C.UTF-8");
+    variables.insert(variables.end(), added.begin(), added.end());
     return variables;
 }
 
@@ -49,7 +50,7 @@ int wait_for(pid_t pid) {
 }  // namespace
 
 Process::Process(std::vector<std::string> command, const std::filesystem::path& directory,
-                 const std::filesystem::path& program)
+                 const std::filesystem::path& program, const std::vector<std::string>& variables)
     : command_{std::move(command)} {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) < 0) host_failed("pipe2");
@@ -65,7 +66,7 @@ Process::Process(std::vector<std::string> command, const std::filesystem::path& 
     posix_spawn_file_actions_adddup2(&actions, child_output.raw(), STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, errors_.raw(), STDERR_FILENO);
     posix_spawn_file_actions_addchdir_np(&actions, directory.c_str());
-    std::vector<std::string> environment = child_environment();
+    std::vector<std::string> environment = child_environment(variables);
     const char* file = program.empty() ? command_[0].c_str() : program.c_str();
     const int failure = ::posix_spawnp(&pid_, file, &actions, nullptr, pointers(command_).data(),
                                        pointers(environment).data());
@@ -75,7 +76,7 @@ Process::Process(std::vector<std::string> command, const std::filesystem::path& 
     if (failure == ENOENT)
         throw EnvironmentError{
             fmt::format("cannot start {}: images are made of Debian packages with Debian's own "
-                        "tools (packages apt and dpkg)",
+                        "tools (packages apt, dpkg and, for disks, mmdebstrap)",
                         command_[0])};
     throw std::system_error{failure, std::generic_category(), "cannot start " + command_[0]};
 }

@@ -31,8 +31,10 @@ class Process final {
 public:
     /// Starts `command` in `directory`, with nothing to read, in the C locale. The program is its
     /// first word, looked up in PATH, or the file `program`. EnvironmentError if there is none.
+    /// `variables` ("NAME=value") are added to its environment.
     Process(std::vector<std::string> command, const std::filesystem::path& directory,
-            const std::filesystem::path& program = {});
+            const std::filesystem::path& program = {},
+            const std::vector<std::string>& variables = {});
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
     /// Ends the child if nobody waited for it.
@@ -44,9 +46,10 @@ public:
     /// Waits for the end. CommandError with what the child said unless it ended with code 0.
     void wait();
 
-private:
+    /// What it wrote to its standard error: only what stopped it, if it marks that.
     std::string complaint() const;
 
+private:
     std::vector<std::string> command_;
     FileDescriptor output_;
     FileDescriptor errors_;

@@ -110,6 +110,21 @@ TEST_F(ImageStoreTest, builds_what_is_missing_and_then_only_finds_it) {
     EXPECT_THAT(names_in("building"), IsEmpty());
 }
 
+TEST_F(ImageStoreTest, says_what_it_would_build_and_builds_nothing) {
+    EXPECT_EQ(store().locate("image:base/data").path, "");
+    EXPECT_EQ(store().locate("image:base/data").needed, "image base would be built");
+    EXPECT_THROW(store().locate("base/dta"), ConfigError);
+    EXPECT_FALSE(fs::exists(root_));
+
+    const fs::path path = store().resolve("base/data");
+    EXPECT_EQ(store().locate("base/data").path, path);
+    EXPECT_EQ(store().locate("base/data").needed, "");
+    base_.recipe_text = "2";
+    EXPECT_EQ(store().locate("base/data").needed,
+              "image base would be built: its recipe has changed");
+    EXPECT_EQ(base_.builds, 1);
+}
+
 TEST_F(ImageStoreTest, keeps_an_image_by_the_hash_of_its_manifest) {
     const fs::path directory = store().resolve("base/data").parent_path();
     const std::string manifest = text_of(directory / "manifest.json");
