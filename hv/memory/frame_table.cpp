@@ -3,6 +3,7 @@
 // frame gives its page back to the host.
 #include "hv/memory/frame_table.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <new>
@@ -55,6 +56,7 @@ std::optional<Mfn> FrameTable::allocate(DomainId owner) {
 
     const std::uint64_t index = lowest_free_word_ * bits_per_word + bit;
     if (walk_epochs_.size() <= owner.raw) walk_epochs_.resize(owner.raw + std::size_t{1}, 1);
+    used_end_ = std::max(used_end_, index + 1);
     Frame& frame = frames_[index];
     frame = Frame{.host = memory_.data() + index * page_size, .owner = owner, .allocated = true};
     return first_mfn + index;
@@ -103,7 +105,7 @@ bool FrameTable::keep_for_others(Mfn mfn, Frame& frame) {
 void FrameTable::release_all(DomainId owner) {
     all_pages_changed(owner);
     std::uint64_t run_start = 0, run_length = 0;  // of neighbours, discarded by one call
-    for (std::uint64_t index = 0; index < total_.raw; ++index) {
+    for (std::uint64_t index = 0; index < used_end_; ++index) {
         Frame& frame = frames_[index];
         if (!frame.allocated || frame.owner != owner) continue;
         if (keep_for_others(first_mfn + index, frame)) continue;

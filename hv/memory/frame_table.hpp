@@ -154,6 +154,8 @@ private:
     /// One bit per frame, set = free; no word before lowest_free_word_ has one.
     std::vector<std::uint64_t> free_bits_;
     std::size_t lowest_free_word_ = 0;
+    /// No frame from here on was ever allocated: a big machine with small domains is not searched.
+    std::uint64_t used_end_ = 0;
     /// Whether page n of the machine-to-phys table has memory of its own.
     std::vector<bool> m2p_set_;
     alignas(page_size) std::byte m2p_unset_[page_size];

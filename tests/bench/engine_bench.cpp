@@ -87,6 +87,27 @@ void fill_tlb(benchmark::State& state) {
 }
 BENCHMARK(fill_tlb);
 
+/// Turns of 1000 instructions, by one vCPU or by several.
+void take_turns(benchmark::State& state) {
+    BareGuest guest;
+    // loop: mov rax, [rdi]; add rdi, 4096; and rdi, rsi; or rdi, rdx; jmp loop
+    guest.write(BareGuest::base,
+                std::vector<std::uint8_t>{0x48, 0x8b, 0x07, 0x48, 0x81, 0xc7, 0x00, 0x10, 0x00,
+                                          0x00, 0x48, 0x21, 0xf7, 0x48, 0x09, 0xd7, 0xeb, 0xee});
+    guest.state.reg(Gpr::rdi) = guest.state.reg(Gpr::rdx) = BareGuest::base;
+    guest.state.reg(Gpr::rsi) = BareGuest::base | 0x1000;
+    std::vector<CpuState> vcpus(static_cast<std::size_t>(state.range(0)), guest.state);
+    for (std::size_t i = 0; i < vcpus.size(); ++i) {
+        vcpus[i].vcpu = VcpuId{static_cast<std::uint32_t>(i)};
+    }
+    std::size_t turn = 0;
+    for (auto _ : state) {
+        guest.engine->run(vcpus[turn++ % vcpus.size()], guest.environment, 1000);
+    }
+    state.SetItemsProcessed(state.iterations() * 1000);
+}
+BENCHMARK(take_turns)->Arg(1)->Arg(2)->Arg(16);
+
 void leave_by_syscall_and_enter(benchmark::State& state) {
     BareGuest guest;
     guest.write(BareGuest::base, std::vector<std::uint8_t>{0x0f, 0x05, 0xeb, 0xfc});
