@@ -15,6 +15,8 @@ find_package(BZip2 REQUIRED)
 find_package(LibLZMA REQUIRED)
 find_library(LZ4_LIBRARY lz4 REQUIRED)
 find_library(ZSTD_LIBRARY zstd REQUIRED)
+find_library(SLIRP_LIBRARY slirp REQUIRED)
+find_library(PCAP_LIBRARY pcap REQUIRED)
 find_library(XLUTIL_LIBRARY xlutil REQUIRED)
 find_library(XENLIGHT_LIBRARY xenlight REQUIRED)
 find_library(URING_LIBRARY uring REQUIRED)
@@ -27,4 +29,4 @@ target_link_libraries(ring3_packages INTERFACE
     Zydis::Zydis asmjit::asmjit fmt::fmt nlohmann_json::nlohmann_json Boost::program_options
     OpenSSL::Crypto LibArchive::LibArchive
     ZLIB::ZLIB BZip2::BZip2 LibLZMA::LibLZMA ${LZ4_LIBRARY} ${ZSTD_LIBRARY} ${XLUTIL_LIBRARY}
-    ${XENLIGHT_LIBRARY} ${URING_LIBRARY})
+    ${XENLIGHT_LIBRARY} ${URING_LIBRARY} ${SLIRP_LIBRARY} ${PCAP_LIBRARY})
