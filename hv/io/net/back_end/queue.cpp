@@ -53,6 +53,7 @@ void Queue::event(bool tx, bool rx) {
 
 /// Tells the device once.
 bool Queue::is_broken() {
+    tx_.check();
     rx_.check();
     const auto& why = tx_.broken() ? tx_.broken() : rx_.broken();
     if (why && !std::exchange(told_broken_, true)) device_.broken(*why);

@@ -27,9 +27,8 @@ std::optional<TxRing::Packet> TxRing::take() {
 
 /// Takes the requests of one packet from the ring; false: that is no packet, the ring is broken.
 bool TxRing::collect(Slots& slots) {
-    const auto waiting = ring_.waiting();
-    if (!waiting) return breaks("the tx ring has an impossible index");
-    std::uint32_t left = *waiting;
+    if (check()) return false;
+    auto left = static_cast<std::uint32_t>(waiting());
     if (left == 0) return breaks("a packet is missing from the tx ring");
     slots.data[slots.data_count++] = ring_.next<abi::TxRequest>();
     ring_.take();

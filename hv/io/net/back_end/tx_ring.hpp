@@ -41,6 +41,11 @@ public:
         return waiting() != 0;
     }
 
+    /// True: the ring is broken; perhaps because its index is impossible now.
+    bool check() {
+        if (!broken_ && !ring_.waiting()) breaks("the tx ring has an impossible index");
+        return broken_.has_value();
+    }
     /// What the front end did that no front end does.
     const std::optional<std::string>& broken() const { return broken_; }
 
