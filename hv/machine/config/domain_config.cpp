@@ -252,6 +252,7 @@ DomainConfig parse_domain_config(const std::filesystem::path& path, std::string 
     read_action(config, "on_crash", domain.on_crash);
     read_action(config, "on_watchdog", domain.on_watchdog);
     read_uuid(config, domain);
+    domain.vifs = read_vifs(config, domain.uuid, domain.warnings);
     return domain;
 }
 

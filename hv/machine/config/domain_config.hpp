@@ -12,6 +12,7 @@
 
 #include "hv/base/units.hpp"
 #include "hv/machine/config/uuid.hpp"
+#include "hv/machine/config/vifs.hpp"
 
 namespace ring3 {
 
@@ -40,6 +41,8 @@ struct DomainConfig {
     OnShutdown on_reboot = OnShutdown::restart;
     OnShutdown on_crash = OnShutdown::destroy;
     OnShutdown on_watchdog = OnShutdown::destroy;
+
+    std::vector<VifSpec> vifs;
 
     /// What the user should be told once: keys of xl that have no effect here.
     std::vector<std::string> warnings;

@@ -200,6 +200,26 @@ std::optional<std::uint64_t> XlConfig::number(const std::string& key, std::uint6
     return parsed;
 }
 
+std::optional<std::vector<std::string>> XlConfig::list(const std::string& key) const {
+    const std::string allowed = fmt::format("takes a list of strings: {} = [ \"...\" ]", key);
+    XLU_ConfigList* list = nullptr;
+    int count = 0;
+    constexpr int quietly = 1;
+    const int failure = xlu_cfg_get_list(config_.get(), key.c_str(), &list, &count, quietly);
+    if (failure == ESRCH) return std::nullopt;
+    if (failure != 0) {
+        if (string(key)->empty()) return std::vector<std::string>{};
+        refuse(key, allowed);
+    }
+    std::vector<std::string> items;
+    for (int i = 0; i < count; ++i) {
+        const char* const item = xlu_cfg_get_listitem(list, i);
+        if (item == nullptr) refuse(key, allowed);
+        items.emplace_back(item);
+    }
+    return items;
+}
+
 std::string XlConfig::place(unsigned line) const {
     if (line < first_override_) return fmt::format("{}:{}", path_, line);
     return fmt::format("command line, `{}`", line_of_text(line));

@@ -36,6 +36,9 @@ public:
     /// The value of a key that takes a number between the two; `unit` is for the message.
     std::optional<std::uint64_t> number(const std::string& key, std::uint64_t least,
                                         std::uint64_t most, std::string_view unit) const;
+    /// The value of a key that takes a list of strings; "" stands for an empty one. ConfigError for
+    /// anything else.
+    std::optional<std::vector<std::string>> list(const std::string& key) const;
 
     /// "FILE:LINE" where the key got its value, or "command line".
     std::string place_of(const std::string& key) const;
