@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <memory>
 #include <string>
 
 #include "hv/base/timer_queue.hpp"
 #include "hv/base/units.hpp"
+#include "hv/io/outside_input.hpp"
 
 namespace ring3 {
 
@@ -57,6 +59,12 @@ public:
     virtual void charge(IoWork work) = 0;
     /// Descriptors of the host. Null where nothing of the host may come in.
     virtual HostPoll* host() = 0;
+    /// Whether there is an outside: always, but in a closed world that is not even a replay.
+    virtual bool has_outside() { return false; }
+    /// A door for inputs of the host, with a name that repeats; null where there is no outside.
+    virtual std::unique_ptr<OutsideInput> outside_input(std::string, OutsideInput::Take) {
+        return nullptr;
+    }
     TimerQueue& timers() { return timers_; }
 
     bool has_work() const { return !tasks_.empty(); }

@@ -6,8 +6,11 @@
 #include <functional>
 #include <memory>
 
+#include "hv/io/net/networks.hpp"
 #include "hv/io/path/io_path.hpp"
+#include "hv/io/xenbus/back_end.hpp"
 #include "hv/machine/config/machine_config.hpp"
+#include "hv/machine/config/vifs.hpp"
 
 namespace ring3 {
 
@@ -15,6 +18,12 @@ namespace ring3 {
 using IoPathMaker = std::function<std::unique_ptr<IoPath>()>;
 
 IoPathMaker io_path_maker(const MachineConfig& config, const DeviceName& device);
+
+/// A network interface on its bridge, not opened yet. Throws ConfigError or EnvironmentError for
+/// what cannot be had: a bridge, a port of the host, a file.
+std::unique_ptr<xenbus::BackEnd> make_vif(const MachineConfig& config, const VifSpec& spec,
+                                          const std::string& domain_name,
+                                          const xenbus::Place& place, net::Networks& networks);
 
 /// Throws ConfigError for policies and parameters that devices would be refused for.
 void check_device_policies(MachineConfig& config);

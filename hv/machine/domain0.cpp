@@ -33,6 +33,13 @@ HostPoll* Machine::Domain0::host() {
     return machine_.inputs_.accepts() ? &machine_.host_poll_ : nullptr;
 }
 
+std::unique_ptr<OutsideInput> Machine::Domain0::outside_input(std::string name,
+                                                              OutsideInput::Take take) {
+    if (!has_outside()) return nullptr;
+    return std::make_unique<OutsideInputs::Source>(machine_.inputs_, std::move(name),
+                                                   std::move(take));
+}
+
 void Machine::Domain0::work_came() {
     ++machine_.wakes_;
     if (!scheduled_ || place != Runner::Place::out) return;

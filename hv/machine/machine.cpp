@@ -69,6 +69,7 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
       }) {
     domain0_ = std::make_unique<Domain0>(*this);
     host_poll_.add(outside_);
+    networks_ = std::make_unique<net::Networks>(*domain0_);
     cpu_model_ = &model_of(config_.policy(Engine::kind).params);
     config_.reject_empty_kinds();
     check_device_policies(config_);
@@ -81,6 +82,7 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
 
 Machine::~Machine() {
     for (Member& member : members_) end(member);
+    networks_.reset();
     domain0_.reset();
     frames_.set_derived_state(nullptr);
 }
@@ -128,6 +130,11 @@ void Machine::check_recording() {
     inputs_.read_from(std::move(record));
 }
 
+void Machine::attach(Guest& guest, const VifSpec& vif) {
+    const xenbus::Place place{*domain0_, store_, *guest.domain()};
+    guest.attach(make_vif(config_, vif, guest.name(), place, *networks_));
+}
+
 void Machine::remove_guest(Guest& guest) {
     HV_CHECK(running_ == nullptr, "a guest is removed while a vCPU runs");
     const auto it = std::find_if(members_.begin(), members_.end(),
@@ -173,6 +180,7 @@ void Machine::start(Member& member) {
         scheduler_->join(runner.view, time());
     }
     member.guest.build(store_, *domain0_);
+    for (const VifSpec& vif : member.guest.spec().config.vifs) attach(member.guest, vif);
     say(LogLevel::info, fmt::format("d{}: \"{}\" is built with {} MiB", last_id_.raw,
                                     member.guest.name(), domain.memory().raw / frames_per_mib));
 }

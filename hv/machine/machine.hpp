@@ -20,6 +20,7 @@
 #include "hv/cpu/engine/engine.hpp"
 #include "hv/domain/hypervisor.hpp"
 #include "hv/io/host_poll.hpp"
+#include "hv/io/net/networks.hpp"
 #include "hv/io/store/store.hpp"
 #include "hv/machine/config/machine_config.hpp"
 #include "hv/machine/guest.hpp"
@@ -63,6 +64,9 @@ public:
     /// Somebody types at a guest's console: says how many bytes were taken; the rest is to be
     /// offered again. Nothing where nothing may come in.
     std::size_t type(const Guest& guest, std::span<const std::byte> bytes);
+    /// Plugs an interface into a guest that has a domain. Between two slices only; throws as
+    /// make_vif() does.
+    void attach(Guest& guest, const VifSpec& vif);
     /// In the order of their making.
     std::vector<Guest*> guests();
     End run();
@@ -155,6 +159,7 @@ private:
     HostPoll host_poll_;
     store::Store store_;
     std::unique_ptr<Domain0> domain0_;
+    std::unique_ptr<net::Networks> networks_;
     std::list<Member> members_;
     /// Those that have a domain.
     std::map<DomainId, Member*> by_id_;

@@ -39,6 +39,8 @@ public:
     Time now() override { return machine_.time(); }
     void charge(IoWork work) override { machine_.clock_->charge_io(work.requests, work.bytes); }
     HostPoll* host() override;
+    bool has_outside() override { return machine_.inputs_.mode() != OutsideInputs::Mode::closed; }
+    std::unique_ptr<OutsideInput> outside_input(std::string name, OutsideInput::Take take) override;
 
     bool is_scheduled() const { return scheduled_; }
 

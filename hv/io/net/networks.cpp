@@ -69,10 +69,10 @@ void Networks::open_outside(Bridge& bridge, const std::string& name) {
             "nat:NAME or tap:DEVICE",
             name));
     if (!is_outside) return;
-    if (domain_.host() == nullptr)
+    if (!domain_.has_outside())
         throw ConfigError(fmt::format(
             "bridge={}: leads to the outside, and virtual time is a closed world: use the wall "
-            "clock, or a bridge between guests",
+            "clock, --record, or a bridge between guests",
             name));
     if (kind == "nat")
         bridge.nat = std::make_unique<Nat>(domain_, bridge.network);

@@ -62,7 +62,8 @@ MachineConfig::MachineConfig() {
     add("engine", "translator");
     add("memory", "");
     add("io", "event");
-    for (const char* table : {"io"}) devices_[table];
+    add("net", "ideal");
+    for (const char* table : {"io", "net"}) devices_[table];
 }
 
 std::vector<std::string> MachineConfig::tables() const {
@@ -89,8 +90,8 @@ const PolicyChoice* MachineConfig::sub_table(std::string_view table, std::string
 
 PolicyChoice MachineConfig::device_policy(std::string_view table, const DeviceName& device) const {
     PolicyChoice choice = policy(table);
-    for (const std::string& name :
-         {device.kind, device.domain, device.domain + "/" + device.device})
+    for (const std::string& name : {device.kind, "bridge/" + device.bridge, device.domain,
+                                    device.domain + "/" + device.device})
         if (const PolicyChoice* const more = sub_table(table, name)) refine(choice, *more);
     return choice;
 }

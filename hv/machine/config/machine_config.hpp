@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A machine file: one TOML file with the tables [machine] [scheduler] [memory] [io] [clock]
+// A machine file: one TOML file with the tables [machine] [scheduler] [memory] [io] [net] [clock]
 // [engine]. All but the first choose a policy by `name = "..."`; the rest are parameters.
 #pragma once
 
@@ -19,12 +19,14 @@ struct PolicyChoice {
     Params params;
 };
 
-/// A device, as a sub-table of a machine file names it: by its kind, [io.vbd]; by the domain that
-/// has it, [io.web]; by both names, [io."web/xvda"].
+/// A device, as a sub-table of a machine file names it: by its kind, [io.vbd]; by the bridge that
+/// an interface is on, [net."bridge/xenbr0"]; by the domain that has it, [io.web]; by both names,
+/// [io."web/xvda"].
 struct DeviceName {
-    std::string domain;  ///< "web"
-    std::string device;  ///< "xvda"
-    std::string kind;    ///< "vbd", "vif"
+    std::string domain;    ///< "web"
+    std::string device;    ///< "xvda"
+    std::string kind;      ///< "vbd", "vif"
+    std::string bridge{};  ///< "xenbr0"
 };
 
 class MachineConfig {
@@ -52,8 +54,8 @@ public:
     PolicyChoice& policy(std::string_view table);
     const PolicyChoice& policy(std::string_view table) const;
     /// Of a table that has sub-tables for devices: what holds for this one. The sub-table of its
-    /// kind goes before the table itself, its domain's before that, its own before all. Parameters
-    /// are inherited as long as the policy stays the same.
+    /// kind goes before the table itself, then its bridge's, its domain's, and its own before all.
+    /// Parameters are inherited as long as the policy stays the same.
     PolicyChoice device_policy(std::string_view table, const DeviceName& device) const;
     /// The table's own choice and that of each of its sub-tables: what devices may be given, to
     /// check it before there is a device.

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "hv/base/units.hpp"
+#include "hv/io/outside_input.hpp"
 #include "hv/machine/record/record_file.hpp"
 
 namespace ring3 {
@@ -29,20 +30,17 @@ public:
         recorded,  ///< a closed world with a record of what came in
         replayed,  ///< the same again
     };
-    /// Takes bytes as far as there is room, and says how many. A frame is taken whole or not.
-    using Take = std::function<std::size_t(std::span<const std::byte>)>;
+    using Take = OutsideInput::Take;
 
     /// Somebody inside who takes inputs, while this object lives.
-    class Source {
+    class Source final : public OutsideInput {
     public:
         Source(OutsideInputs& inputs, std::string name, Take take);
-        ~Source();
+        ~Source() override;
         Source(const Source&) = delete;
         Source& operator=(const Source&) = delete;
 
-        /// From outside, at any time: says how many bytes are in good hands; the caller offers the
-        /// rest again later.
-        std::size_t offer(std::span<const std::byte> bytes);
+        std::size_t offer(std::span<const std::byte> bytes) override;
 
     private:
         friend class OutsideInputs;

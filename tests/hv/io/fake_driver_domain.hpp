@@ -24,6 +24,16 @@ public:
         charged.bytes += work.bytes;
     }
     HostPoll* host() override { return poll; }
+    bool has_outside() override { return poll != nullptr; }
+    std::unique_ptr<OutsideInput> outside_input(std::string, OutsideInput::Take take) override {
+        struct Open final : OutsideInput {
+            std::size_t offer(std::span<const std::byte> bytes) override { return take(bytes); }
+            Take take;
+        };
+        auto open = std::make_unique<Open>();
+        open->take = std::move(take);
+        return open;
+    }
 
     /// Does what there is to do; it must come to an end.
     void work() {

@@ -28,7 +28,8 @@ in_addr to_in_addr(Ipv4 address) { return {htonl(address.bits)}; }
 /// What libslirp asks of its user; `opaque` is the Nat.
 struct Nat::Callbacks {
     static ssize_t send_packet(const void* bytes, std::size_t length, void* opaque) {
-        static_cast<Nat*>(opaque)->send({static_cast<const std::byte*>(bytes), length});
+        static_cast<Nat*>(opaque)->inlet_.add({static_cast<const std::byte*>(bytes), length},
+                                              Checksum::validated);
         return static_cast<ssize_t>(length);
     }
     static void guest_error(const char*, void*) {}
@@ -89,8 +90,9 @@ Nat::Nat(DriverDomain& domain, Switch& network_of_guests)
     : domain_(domain),
       switch_(network_of_guests),
       dhcp_({netmask, host, name_server, first_guest, last_guest, host_mac}),
-      deliver_(domain, [this] { deliver(); }) {
-    HV_CHECK(domain.host() != nullptr, "a way to the outside in a closed world");
+      inlet_(domain, network_of_guests, *this) {
+    switch_.join(*this);
+    if (domain_.host() == nullptr) return;
     SlirpConfig config{};
     config.version = 4;
     config.in_enabled = true;
@@ -102,38 +104,25 @@ Nat::Nat(DriverDomain& domain, Switch& network_of_guests)
     config.disable_dhcp = true;
     slirp_.reset(slirp_new(&config, &Callbacks::table(), this));
     if (!slirp_) throw EnvironmentError("libslirp cannot be started");
-    switch_.join(*this);
     domain_.host()->add(*this);
 }
 
 Nat::~Nat() {
-    domain_.host()->remove(*this);
+    if (slirp_) domain_.host()->remove(*this);
     switch_.leave(*this);
 }
 
 void Nat::receive(const Frame& frame) {
     plain_.each(frame, [this](const Frame& plain) {
         if (dhcp_.answer(plain.bytes, reply_)) {
-            if (!reply_.empty()) send(reply_);
+            if (!reply_.empty()) inlet_.answer(reply_, Checksum::validated);
             return;
         }
+        if (!slirp_) return;
         slirp_input(slirp_.get(), reinterpret_cast<const std::uint8_t*>(plain.bytes.data()),
                     static_cast<int>(plain.bytes.size()));
     });
-}
-
-void Nat::send(Bytes frame) {
-    if (to_guests_.push({frame, Checksum::validated})) deliver_.schedule();
-}
-
-void Nat::deliver() {
-    for (int count = 0; count < most_frames_per_task && !to_guests_.is_empty(); ++count) {
-        const Frame frame = to_guests_.front();
-        domain_.charge({1, frame.bytes.size()});
-        switch_.forward(*this, frame);
-        to_guests_.pop();
-    }
-    if (!to_guests_.is_empty()) deliver_.schedule();
+    inlet_.hand_in();
 }
 
 void Nat::prepare(std::vector<pollfd>& descriptors, Duration& at_most) {
@@ -153,9 +142,11 @@ void Nat::dispatch(std::span<const pollfd> descriptors) {
     dispatching_ = descriptors;
     slirp_pollfds_poll(slirp_.get(), 0, &Callbacks::happened, this);
     dispatching_ = {};
+    inlet_.hand_in();
 }
 
 void Nat::add(const HostForward& forward, Ipv4 guest) {
+    if (!slirp_) return;
     const int added =
         slirp_add_hostfwd(slirp_.get(), forward.protocol == HostForward::Protocol::udp,
                           to_in_addr(forward.host_address), forward.host_port,
@@ -170,6 +161,7 @@ void Nat::add(const HostForward& forward, Ipv4 guest) {
 }
 
 void Nat::remove(const HostForward& forward) {
+    if (!slirp_) return;
     slirp_remove_hostfwd(slirp_.get(), forward.protocol == HostForward::Protocol::udp,
                          to_in_addr(forward.host_address), forward.host_port);
 }

@@ -13,7 +13,7 @@
 #include "hv/io/host_poll.hpp"
 #include "hv/io/net/outside/dhcp.hpp"
 #include "hv/io/net/outside/host_forward.hpp"
-#include "hv/io/net/packet/frame_queue.hpp"
+#include "hv/io/net/outside/inlet.hpp"
 #include "hv/io/net/packet/plain_frames.hpp"
 #include "hv/io/net/switch/switch.hpp"
 
@@ -23,7 +23,8 @@ namespace ring3::net {
 
 class Nat final : private Port, private Pollable {
 public:
-    /// The world is open: the driver domain has the host's poll. Switch and poll outlive this.
+    /// The machine has an outside. Without the host's poll it is a replay: the outside is in the
+    /// record, and nothing of the host is used. Switch and poll outlive this.
     Nat(DriverDomain& domain, Switch& network);
     ~Nat() override;
     Nat(const Nat&) = delete;
@@ -62,24 +63,17 @@ private:
 
     void add(const HostForward& forward, Ipv4 guest);
     void remove(const HostForward& forward);
-    void send(Bytes frame);
-    void deliver();
-
-    /// What is not delivered yet; more is lost, and sent again by those who care.
-    static constexpr std::size_t most_waiting_bytes = 1 << 20;
-    static constexpr int most_frames_per_task = 64;
 
     DriverDomain& domain_;
     Switch& switch_;
     Dhcp dhcp_;
     std::vector<std::byte> reply_;
     PlainFrames plain_;
-    /// From libslirp to the guests: it calls at any time, they are Domain-0's work.
-    FrameQueue to_guests_{most_waiting_bytes};
-    DriverDomain::Task deliver_;
+    Inlet inlet_;
     std::vector<pollfd>* preparing_ = nullptr;
     std::size_t first_descriptor_ = 0;
     std::span<const pollfd> dispatching_;
+    /// Null in a replay.
     std::unique_ptr<Slirp, Free> slirp_;
 };
 

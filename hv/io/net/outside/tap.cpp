@@ -12,7 +12,6 @@
 
 #include <fmt/format.h>
 
-#include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
 
 namespace ring3::net {
@@ -46,23 +45,23 @@ int open_device(const std::string& name) {
 }  // namespace
 
 Tap::Tap(DriverDomain& domain, Switch& network, const std::string& device)
-    : domain_(domain),
-      switch_(network),
-      file_(open_device(device)),
-      room_(most_frame_bytes),
-      read_(domain, [this] { read_frames(); }) {
-    HV_CHECK(domain.host() != nullptr, "a way to the outside in a closed world");
+    : domain_(domain), switch_(network), room_(most_frame_bytes), inlet_(domain, network, *this) {
+    if (domain_.host() != nullptr) {
+        file_ = open_device(device);
+        domain_.host()->add(*this);
+    }
     switch_.join(*this);
-    domain_.host()->add(*this);
 }
 
 Tap::~Tap() {
-    domain_.host()->remove(*this);
     switch_.leave(*this);
+    if (file_ < 0) return;
+    domain_.host()->remove(*this);
     ::close(file_);
 }
 
 void Tap::receive(const Frame& frame) {
+    if (file_ < 0) return;
     plain_.each(frame, [this](const Frame& plain) {
         // A device that is down or full loses frames, as every network does.
         [[maybe_unused]] const ssize_t written =
@@ -75,18 +74,12 @@ void Tap::prepare(std::vector<pollfd>& descriptors, Duration&) {
 }
 
 void Tap::dispatch(std::span<const pollfd> descriptors) {
-    if (descriptors[0].revents != 0) read_.schedule();
-}
-
-void Tap::read_frames() {
-    for (int count = 0; count < most_frames_per_task; ++count) {
+    for (int count = 0; descriptors[0].revents != 0 && count < most_frames_per_poll; ++count) {
         const ssize_t length = ::read(file_, room_.data(), room_.size());
-        if (length <= 0) return;
-        const Bytes bytes = Bytes{room_}.first(static_cast<std::size_t>(length));
-        domain_.charge({1, bytes.size()});
-        switch_.forward(*this, {bytes});
+        if (length <= 0) break;
+        inlet_.add(Bytes{room_}.first(static_cast<std::size_t>(length)), Checksum::unknown);
     }
-    read_.schedule();
+    inlet_.hand_in();
 }
 
 }  // namespace ring3::net

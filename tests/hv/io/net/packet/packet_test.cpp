@@ -95,7 +95,8 @@ TEST_P(Segmentation, makes_segments_that_are_the_packet_again) {
             const bool is_last = i + 1 == made.size();
             EXPECT_TRUE(has_right_checksums(segment, tcp)) << i;
             const std::size_t transport = 14 + tcp.ip_header();
-            EXPECT_EQ(get32(segment, transport + 4), static_cast<std::uint32_t>(tcp.sequence + data.size()));
+            EXPECT_EQ(get32(segment, transport + 4),
+                      static_cast<std::uint32_t>(tcp.sequence + data.size()));
             // FIN and PSH come last, CWR goes first.
             EXPECT_EQ(segment[transport + 13] & 0x89, (is_last ? 0x09 : 0) | (i == 0 ? 0x80 : 0));
             if (GetParam()) {
