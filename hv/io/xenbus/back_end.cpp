@@ -28,8 +28,14 @@ BackEnd::BackEnd(const Place& place, std::string kind, std::uint32_t number)
 
 BackEnd::~BackEnd() {
     watch_.reset();
-    place_.store.remove(domain0, 0, back_path());
     place_.store.remove(domain0, 0, front_path());
+    place_.store.remove(domain0, 0, back_path());
+    // The last device of its kind takes the guest's node with it.
+    const std::string parent = back_path().substr(0, back_path().rfind('/'));
+    std::vector<std::string> others;
+    std::uint64_t generation = 0;
+    const Error error = place_.store.directory(domain0, 0, parent, others, generation);
+    if (error == Error::none && others.empty()) place_.store.remove(domain0, 0, parent);
 }
 
 std::string BackEnd::name() const {

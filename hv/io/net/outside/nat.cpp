@@ -135,10 +135,14 @@ void Nat::prepare(std::vector<pollfd>& descriptors, Duration& at_most) {
     first_descriptor_ = descriptors.size();
     slirp_pollfds_fill(slirp_.get(), &timeout, &Callbacks::add_poll, this);
     preparing_ = nullptr;
-    if (timeout < before) at_most = milliseconds{timeout};
+    if (timeout >= before) return;
+    // libslirp counts from its last turn.
+    const Duration rest = milliseconds{timeout} - (domain_.now() - last_turn_);
+    at_most = std::max(Duration::zero(), rest);
 }
 
 void Nat::dispatch(std::span<const pollfd> descriptors) {
+    last_turn_ = domain_.now();
     dispatching_ = descriptors;
     slirp_pollfds_poll(slirp_.get(), 0, &Callbacks::happened, this);
     dispatching_ = {};

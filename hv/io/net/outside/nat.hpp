@@ -73,6 +73,7 @@ private:
     std::vector<pollfd>* preparing_ = nullptr;
     std::size_t first_descriptor_ = 0;
     std::span<const pollfd> dispatching_;
+    Time last_turn_{};
     /// Null in a replay.
     std::unique_ptr<Slirp, Free> slirp_;
 };

@@ -226,7 +226,7 @@ private:
         return packet;
     }
     void append(Packet& packet, std::uint32_t at, const abi::RxResponse& response) {
-        EXPECT_EQ(response.id, at % 256) << "responses stand where their requests did";
+        HV_CHECK(response.id == at % 256, "a response stands elsewhere than its request");
         const auto* const bytes =
             reinterpret_cast<const std::uint8_t*>(page(rx_pfn + at % rx_pages));
         packet.insert(packet.end(), bytes + response.offset,
