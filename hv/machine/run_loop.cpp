@@ -81,7 +81,8 @@ Scheduler::Why Machine::run_until(Runner& runner, Time end) {
             {end, timers_.next(), scheduler_->next_event(pcpu), next_look(began), inputs_.next()});
         const std::uint64_t budget =
             std::min(clock_->budget(retired(), deadline), parameters_.stop_after - retired());
-        const Exit exit = engine_->run(vcpu.cpu, vcpu.environment(), budget);
+        const RunEnd run_end = world() == Clock::World::open ? RunEnd::near : RunEnd::exact;
+        const Exit exit = engine_->run(vcpu.cpu, vcpu.environment(), budget, run_end);
         const Domain::Next next = domain.handle_exit(vcpu, exit);
         do_what_is_due();
         work_at_once();

@@ -20,7 +20,7 @@ struct CpuState;
 /// Why run() returned. The state is precise: RIP is the next instruction to run.
 struct Exit {
     enum class Reason : std::uint8_t {
-        budget_spent,  ///< exactly `budget` instructions were retired
+        budget_spent,  ///< `budget` instructions were retired, or near so many (RunEnd)
         syscall,       ///< SYSCALL retired: RIP is behind it, RCX and R11 as the SDM says
         exception,  ///< `vector`: a fault (RIP at the instruction, not retired) or trap (behind it)
         interrupt,  ///< INT n, INT3, INTO retired (RIP is behind it): `vector`
@@ -38,6 +38,13 @@ struct Exit {
     std::string text;
 };
 
+/// Where a run ends that nothing else ends.
+enum class RunEnd : std::uint8_t {
+    exact,  ///< after exactly `budget` instructions
+    near,   ///< where it is cheap, after at least one of them and at most `budget`: for clocks of
+            ///< the host, to which an instruction more or less is nothing
+};
+
 class Engine {
 public:
     static constexpr const char* kind = "engine";
@@ -50,7 +57,11 @@ public:
     /// it retired to `state.retired`. A faulting instruction retires none; each iteration of a
     /// rep-prefixed one retires one. The error code of a #PF has its user bit set by the guest's
     /// mode.
-    virtual Exit run(CpuState& state, Environment& environment, std::uint64_t budget) = 0;
+    virtual Exit run(CpuState& state, Environment& environment, std::uint64_t budget,
+                     RunEnd end) = 0;
+    Exit run(CpuState& state, Environment& environment, std::uint64_t budget) {
+        return run(state, environment, budget, RunEnd::exact);
+    }
 
     /// What hv/memory must tell of changes (FrameTable::set_derived_state).
     virtual DerivedState& derived_state() = 0;

@@ -35,8 +35,8 @@ class Translator final : public Engine {
 public:
     Translator(Params& params, FrameTable& frames) : core_(read_settings(params), frames) {}
 
-    Exit run(CpuState& state, Environment& environment, std::uint64_t budget) override {
-        return core_.run(state, environment, budget);
+    Exit run(CpuState& state, Environment& environment, std::uint64_t budget, RunEnd end) override {
+        return core_.run(state, environment, budget, end);
     }
     DerivedState& derived_state() override { return core_; }
     void forget_domain(DomainId domain) override { core_.forget_domain(domain); }

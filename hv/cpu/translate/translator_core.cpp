@@ -70,8 +70,10 @@ void TranslatorCore::store(CpuState& state) const {
     make_fpu_image_canonical(state);
 }
 
-Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_t budget) {
+Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_t budget,
+                         RunEnd end) {
     HV_CHECK(budget > 0, "a run needs a budget");
+    end_ = end;
     const std::uint64_t first = state.retired;
     VcpuContext& vcpu = contexts_.of(state);
     context_ = &vcpu.context;
@@ -146,6 +148,10 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                 if (c.budget == 0) {
                     settle(rip);
                     return {};
+                }
+                if (end_ == RunEnd::near && c.budget < budget) {
+                    settle(rip);
+                    return Exit{};
                 }
                 // Fewer instructions are left than the block has: one by one, to the exact end.
                 variant = Variant::single;

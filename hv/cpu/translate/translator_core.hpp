@@ -30,7 +30,8 @@ class TranslatorCore final : public DerivedState, private DataAccess {
 public:
     TranslatorCore(const TranslatorSettings& settings, FrameTable& frames);
 
-    Exit run(CpuState& state, Environment& environment, std::uint64_t budget);
+    Exit run(CpuState& state, Environment& environment, std::uint64_t budget,
+             RunEnd end = RunEnd::exact);
     void forget_domain(DomainId domain);
     const VcpuContexts& contexts() const { return contexts_; }
 
@@ -88,6 +89,7 @@ private:
     Context* context_ = nullptr;
     AddressCaches* addresses_ = nullptr;
     bool kernel_mode_ = true;
+    RunEnd end_ = RunEnd::exact;
     /// Links of before the cache was last emptied must not be patched.
     std::uint64_t epoch_ = 0;
     std::vector<std::uint8_t> two_pages_;
