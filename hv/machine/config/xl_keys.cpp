@@ -66,7 +66,7 @@ constexpr XlKey keys[] = {
     {"netmask", none}, {"nfs_root", none}, {"nfs_server", none}, {"nics", none},
     {"on_xend_start", none}, {"on_xend_stop", none}, {"restart", none}, {"s3_integrity", none},
     {"suppress_spurious_page_faults", none}, {"target", none}, {"tpmif", none},
-    {"vcpu_avail", none}, {"vhpt", none}, {"vncconsole", none}, {"vncviewer", none},
+    {"vcpu_avail", none}, {"vhpt", none}, {"vmid", none}, {"vncconsole", none}, {"vncviewer", none},
     {"vscsi", none},
 };
 // clang-format on
