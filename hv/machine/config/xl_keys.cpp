@@ -10,12 +10,11 @@ constexpr auto later = XlKey::Use::not_built_yet;
 
 // clang-format off
 constexpr XlKey keys[] = {
-    {"builder", used}, {"cmdline", used}, {"extra", used}, {"kernel", used}, {"maxmem", used},
+    {"builder", used}, {"cmdline", used}, {"disk", later}, {"extra", used}, {"kernel", used}, {"maxmem", used},
     {"maxvcpus", used}, {"memory", used}, {"name", used}, {"on_crash", used}, {"on_poweroff", used},
     {"on_reboot", used}, {"on_watchdog", used}, {"ramdisk", used}, {"root", used}, {"type", used},
-    {"uuid", used}, {"vcpus", used},
+    {"uuid", used}, {"vcpus", used}, {"vif", used},
 
-    {"disk", later}, {"vif", later},
 
     // xl.cfg(5)
     {"acpi", none}, {"acpi_firmware", none}, {"acpi_laptop_slate", none}, {"acpi_s3", none},
