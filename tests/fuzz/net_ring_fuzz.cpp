@@ -124,6 +124,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         other.receive();
         other.send_rx_event();
     }
+    // The switch hears where it is, whoever else has used its address.
+    other.send(ethernet(broadcast, mac_of(3), 0x88b5));
+    good.receive();
     const Packet packet = ethernet(mac_of(3), mac_of(2), 0x88b5);
     good.send(packet);
     const auto got = other.receive();
