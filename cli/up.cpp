@@ -89,8 +89,9 @@ int run_machine(const Options& options, ReadySignal& ready) {
     const StopSignals signals;
     Background background(signals);
     Machine machine(std::move(config), background, log_line);
-    Server server(options.choice.endpoint(), machine,
-                  {build_info::version, options.ends_with_last_domain});
+    const Endpoint endpoint = options.choice.endpoint();
+    machine.set_core_folder(endpoint.log().parent_path());
+    Server server(endpoint, machine, {build_info::version, options.ends_with_last_domain});
     background.serve(server);
     ready.tell_up();
     machine.run();

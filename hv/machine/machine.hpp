@@ -92,6 +92,9 @@ public:
     Clock::World world() const { return clock_->world(); }
     /// Who waits for descriptors of the host. `outside` is among them.
     HostPoll& host_poll() { return host_poll_; }
+    /// Where cores of domains go whose configs ask for them (coredump-destroy, coredump-restart).
+    /// It exists.
+    void set_core_folder(std::filesystem::path folder) { core_folder_ = std::move(folder); }
     /// Where whatever comes from outside goes through.
     OutsideInputs& inputs() { return inputs_; }
 
@@ -117,6 +120,7 @@ private:
     bool all_settled() const;
     void act_on_ends();
     void act_on_end(Member& member, std::uint32_t reason);
+    void dump_core(Member& member);
 
     // Guests, machine.cpp.
     void start(Member& member);
@@ -163,6 +167,7 @@ private:
     std::list<Member> members_;
     /// Those that have a domain.
     std::map<DomainId, Member*> by_id_;
+    std::filesystem::path core_folder_;
     DomainId last_id_{};
     std::uint64_t guests_made_ = 0;
 

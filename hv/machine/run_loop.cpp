@@ -8,6 +8,8 @@
 
 #include "hv/abi/sched.hpp"
 #include "hv/base/check.hpp"
+#include "hv/base/errors.hpp"
+#include "hv/machine/core_dump.hpp"
 #include "hv/machine/runner.hpp"
 
 namespace ring3 {
@@ -170,6 +172,21 @@ void Machine::act_on_ends() {
     }
 }
 
+void Machine::dump_core(Member& member) {
+    const std::string& name = member.guest.name();
+    if (core_folder_.empty())
+        return say(LogLevel::warning, fmt::format("{}: there is no folder for cores", name));
+    Domain& domain = *member.guest.domain();
+    const auto date = clock_->date_at_start() + time().time_since_epoch();
+    const std::filesystem::path path = core_folder_ / core_file_name(name, domain.id(), date);
+    try {
+        write_core(domain, path);
+        say(LogLevel::warning, fmt::format("{}: its core is {}", name, path.string()));
+    } catch (const EnvironmentError& error) {
+        say(LogLevel::error, fmt::format("{}: no core is written: {}", name, error.what()));
+    }
+}
+
 void Machine::act_on_end(Member& member, std::uint32_t reason) {
     const DomainConfig& config = member.guest.spec().config;
     OnShutdown action = config.on_poweroff;
@@ -178,8 +195,7 @@ void Machine::act_on_end(Member& member, std::uint32_t reason) {
     if (reason == SHUTDOWN_watchdog) action = config.on_watchdog;
 
     if (action == OnShutdown::coredump_destroy || action == OnShutdown::coredump_restart)
-        say(LogLevel::warning, fmt::format("{}: writing a core is not built yet, none is written",
-                                           member.guest.name()));
+        dump_core(member);
     member.is_settled = true;
     switch (action) {
         case OnShutdown::coredump_restart:

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "hv/machine/machine.hpp"
 
+#include <filesystem>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -79,6 +84,23 @@ TEST_F(MachineTest, does_with_an_ended_guest_what_its_config_says) {
     Guest& guest = other.add_guest(std::move(spec));
     outside.stop_when = [&] { return guest.domain()->id() == DomainId{3}; };
     EXPECT_EQ(other.run(), Machine::End::stopped);
+}
+
+TEST_F(MachineTest, writes_a_core_of_a_guest_that_crashed_when_told_so) {
+    const auto folder =
+        std::filesystem::temp_directory_path() / fmt::format("ring3-cores-{}", ::getpid());
+    std::filesystem::create_directories(folder);
+    machine.set_core_folder(folder);
+    GuestSpec spec = small_guest(crashes());
+    spec.config.on_crash = OnShutdown::coredump_destroy;
+    machine.add_guest(std::move(spec));
+    EXPECT_EQ(machine.run(), Machine::End::guests_ended);
+    std::vector<std::string> cores;
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+        cores.push_back(entry.path().filename().string());
+    ASSERT_EQ(cores.size(), 1u);
+    EXPECT_EQ(cores.front(), "2000-0101-0000.00-small.1.core") << "the date is virtual";
+    std::filesystem::remove_all(folder);
 }
 
 TEST_F(MachineTest, keeps_the_old_one_under_another_name_when_told_so) {
