@@ -46,7 +46,7 @@ run_scripts() {
             checkroot.sh | halt | hostname.sh | hwclock.sh | killprocs | kmod) ;;
             mount-configfs | mountall-bootclean.sh | mountall.sh | mountdevsubfs.sh) ;;
             mountkernfs.sh | mountnfs-bootclean.sh | mountnfs.sh | networking | procps) ;;
-            reboot | rmnologin | sendsigs | single | umountfs | umountnfs.sh) ;;
+            rc.local | reboot | rmnologin | sendsigs | single | umountfs | umountnfs.sh) ;;
             umountroot | urandom | '*') ;;
             *) [ -x "$script" ] && "$script" "$3" ;;
         esac
@@ -241,7 +241,7 @@ const std::vector<BaseFile>& base_files() {
 // root needs no password: the console is the machine's owner's.
 const char* const base_script = R"sh(
 sed -i 's/^root:[^:]*:/root::/' /etc/shadow
-mkdir -p /usr/lib/base/dev
+mkdir -p /etc/inittab.d /usr/lib/base/dev
 cd /usr/lib/base/dev
 ln -s /proc/self/fd fd
 ln -s fd/0 stdin

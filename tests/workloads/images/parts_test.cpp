@@ -12,6 +12,7 @@
 
 #include "hv/base/errors.hpp"
 #include "workloads/images/archive.hpp"
+#include "workloads/images/base_files.hpp"
 #include "workloads/images/driver_initrd.hpp"
 #include "workloads/images/file_lock.hpp"
 #include "workloads/images/initramfs.hpp"
@@ -112,6 +113,25 @@ TEST_F(ArchiveTest, can_be_compressed_and_has_the_same_bytes_each_time) {
     ArchiveReader reader{directory_ / "one"};
     ASSERT_TRUE(reader.next());
     EXPECT_EQ(reader.content(), content);
+}
+
+TEST_F(ArchiveTest, tells_what_an_entry_is) {
+    ArchiveWriter writer{directory_ / "tar", ArchiveWriter::Format::tar};
+    writer.add_directory("d", 01777);
+    writer.add_symlink("d/link", "/some/where");
+    writer.add_character_device("d/null", 1, 3, 0666);
+    writer.close();
+    ArchiveReader reader{directory_ / "tar"};
+    ASSERT_TRUE(reader.next());
+    EXPECT_EQ(reader.entry().kind, ArchiveEntry::Kind::directory);
+    EXPECT_EQ(reader.entry().permissions, 01777u);
+    ASSERT_TRUE(reader.next());
+    EXPECT_EQ(reader.entry().kind, ArchiveEntry::Kind::symlink);
+    EXPECT_EQ(reader.entry().target, "/some/where");
+    ASSERT_TRUE(reader.next());
+    EXPECT_EQ(reader.entry().kind, ArchiveEntry::Kind::character_device);
+    EXPECT_EQ(reader.entry().path, "d/null");
+    EXPECT_EQ(reader.entry().minor, 3u);
 }
 
 TEST_F(ArchiveTest, refuses_a_damaged_one) {
@@ -246,6 +266,21 @@ TEST_F(ProcessTest, tells_how_a_command_failed) {
     }
     EXPECT_THROW(output_of({"sh", "-c", "kill -9 $$"}, "/"), CommandError);
     EXPECT_THROW(output_of({"no-such-program"}, "/"), EnvironmentError);
+}
+
+TEST_F(ProcessTest, gives_a_command_variables) {
+    EXPECT_EQ(output_of({"true"}, "/"), "");
+    Process process{{"sh", "-c", "echo $ONE$TWO"}, "/", {}, {"ONE=1", "TWO=2"}};
+    EXPECT_EQ(read_all(process.output()), "12\n");
+    process.wait();
+}
+
+TEST(BaseFiles, are_scripts_that_a_shell_understands) {
+    for (const BaseFile& file : base_files()) {
+        if (!std::string_view{file.content}.starts_with("#!/bin/sh")) continue;
+        EXPECT_EQ(file.permissions, 0755u) << file.path;
+        EXPECT_NO_THROW(output_of({"sh", "-n", "-c", file.content}, "/")) << file.path;
+    }
 }
 
 TEST_F(FileLockTest, has_one_holder_at_a_time) {

@@ -11,6 +11,7 @@
 #include "workloads/images/archive.hpp"
 #include "workloads/images/image_store.hpp"
 #include "workloads/images/kernel_modules.hpp"
+#include "workloads/images/process.hpp"
 
 namespace ring3 {
 namespace {
@@ -78,6 +79,44 @@ TEST_F(DebianImages, of_a_kernel_hold_the_kernel_its_config_and_its_modules) {
         EXPECT_THAT(paths_in(store.resolve("debian-cloud/initrd")),
                     IsSupersetOf({std::string{"init"}, drivers + "block/xen-blkfront.ko",
                                   drivers + "net/xen-netfront.ko"}));
+    } catch (const AptError& error) {
+        GTEST_SKIP() << error.what();
+    }
+}
+
+/// The file of an ext4 image at `path`, by debugfs.
+std::string file_in(const fs::path& image, const std::string& path) {
+    return output_of({"debugfs", "-R", "cat " + path, image.string()}, "/");
+}
+
+TEST_F(DebianImages, of_base_are_a_clean_file_system_with_the_tree_that_is_listed_beside_it) {
+    ImageStore store = store_in(ImageStore::default_root());
+    try {
+        const fs::path disk = store.resolve("base/root.img");
+        EXPECT_NO_THROW(output_of({"e2fsck", "-f", "-n", disk.string()}, "/"));
+        EXPECT_EQ(file_in(disk, "/etc/hostname"), "base\n");
+        EXPECT_THAT(file_in(disk, "/etc/shadow"), testing::StartsWith("root::"));
+        EXPECT_EQ(file_in(disk, "/boot/vmlinuz"), bytes_of(store.resolve("debian-cloud/vmlinuz")));
+
+        const std::string list = bytes_of(store.resolve("base/files"));
+        for (const char* line : {"/usr/sbin/init\n", "/etc/rc\n", "/usr/bin/busybox\n",
+                                 "/boot/grub/grub.cfg\n", "/var/lib/dpkg/status\n"})
+            EXPECT_THAT(list, testing::HasSubstr(line));
+        EXPECT_THAT(file_in(disk, "/etc/apt/sources.list"),
+                    testing::Not(testing::HasSubstr("copy:")))
+            << "no place of the host's is left in it";
+        EXPECT_THAT(paths_in(store.resolve("base/root.tar.zst")), Contains("usr/sbin/init"));
+    } catch (const AptError& error) {
+        GTEST_SKIP() << error.what();
+    }
+}
+
+TEST_F(DebianImages, of_pvgrub_hold_an_elf_file) {
+    ImageStore store = store_in(ImageStore::default_root());
+    try {
+        EXPECT_EQ(bytes_of(store.resolve("pvgrub/grub-x86_64-xen.bin")).substr(0, 4),
+                  "\x7f"
+                  "ELF");
     } catch (const AptError& error) {
         GTEST_SKIP() << error.what();
     }
