@@ -12,6 +12,10 @@ GuestSpec guest_spec(DomainConfig config, const FindFile& find_file) {
     spec.config = std::move(config);
     spec.kernel_path = find_file(spec.config.kernel);
     if (!spec.config.ramdisk.empty()) spec.ramdisk_path = find_file(spec.config.ramdisk);
+    for (DiskSpec& disk : spec.config.disks) {
+        for (std::string* path : {&disk.source.path, &disk.source.overlay_path})
+            if (!path->empty()) *path = find_file(*path);
+    }
     return spec;
 }
 

@@ -187,6 +187,32 @@ void read_action(const XlConfig& config, const char* key, OnShutdown& action) {
                                    nearest_name_hint(*value, names)));
 }
 
+/// Disks of old names get Xen's, and with them the root on the command line.
+void read_disks(const XlConfig& config, DomainConfig& domain) {
+    std::vector<std::string> notes, renamed;
+    for (const std::string& text : config.list("disk").value_or(std::vector<std::string>{})) {
+        try {
+            domain.disks.push_back(parse_disk(text, notes));
+        } catch (const ConfigError& error) {
+            throw ConfigError{fmt::format("{}: {}", config.place_of("disk"), error.what())};
+        }
+        const DiskSpec& disk = domain.disks.back();
+        if (std::ranges::count(domain.disks, disk.number, &DiskSpec::number) != 1)
+            config.refuse("disk", fmt::format("has two disks named {}", disk.vdev));
+        if (!disk.old_name.empty())
+            renamed.push_back(fmt::format("{} becomes {}", disk.old_name, disk.vdev));
+    }
+    for (const std::string& note : notes)
+        domain.warnings.push_back(fmt::format("{}: {}", config.place_of("disk"), note));
+    if (renamed.empty()) return;
+    const std::string command_line = rename_root(domain.command_line, domain.disks);
+    const bool has_other_root = command_line != domain.command_line;
+    domain.command_line = command_line;
+    domain.warnings.push_back(fmt::format("{}: {}{}, as Linux names the disks of Xen",
+                                          config.place_of("disk"), fmt::join(renamed, ", "),
+                                          has_other_root ? ", and so does the root" : ""));
+}
+
 /// The UUID of a domain that was given none: made of its description, so that the same config
 /// starts the same domain each time.
 Uuid derived_uuid(const DomainConfig& domain) {
@@ -245,6 +271,7 @@ DomainConfig parse_domain_config(const std::filesystem::path& path, std::string 
     domain.kernel = read_kernel(config);
     domain.ramdisk = config.string("ramdisk").value_or("");
     domain.command_line = read_command_line(config, domain.warnings);
+    read_disks(config, domain);
     read_memory(config, domain);
     read_vcpus(config, domain);
     read_action(config, "on_poweroff", domain.on_poweroff);

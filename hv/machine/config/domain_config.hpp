@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hv/base/units.hpp"
+#include "hv/machine/config/disks.hpp"
 #include "hv/machine/config/uuid.hpp"
 #include "hv/machine/config/vifs.hpp"
 
@@ -37,6 +38,7 @@ struct DomainConfig {
     Frames max_memory{};  // at least `memory`: what the domain may grow to
     std::uint32_t vcpus = 1;
     std::uint32_t max_vcpus = 1;
+    std::vector<DiskSpec> disks;
     OnShutdown on_poweroff = OnShutdown::destroy;
     OnShutdown on_reboot = OnShutdown::restart;
     OnShutdown on_crash = OnShutdown::destroy;

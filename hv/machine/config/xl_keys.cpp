@@ -6,15 +6,13 @@ namespace {
 
 constexpr auto used = XlKey::Use::used;
 constexpr auto none = XlKey::Use::without_effect;
-constexpr auto later = XlKey::Use::not_built_yet;
 
 // clang-format off
 constexpr XlKey keys[] = {
-    {"builder", used}, {"cmdline", used}, {"disk", later}, {"extra", used}, {"kernel", used}, {"maxmem", used},
-    {"maxvcpus", used}, {"memory", used}, {"name", used}, {"on_crash", used}, {"on_poweroff", used},
-    {"on_reboot", used}, {"on_watchdog", used}, {"ramdisk", used}, {"root", used}, {"type", used},
-    {"uuid", used}, {"vcpus", used}, {"vif", used},
-
+    {"builder", used}, {"cmdline", used}, {"disk", used}, {"extra", used}, {"kernel", used},
+    {"maxmem", used}, {"maxvcpus", used}, {"memory", used}, {"name", used}, {"on_crash", used},
+    {"on_poweroff", used}, {"on_reboot", used}, {"on_watchdog", used}, {"ramdisk", used},
+    {"root", used}, {"type", used}, {"uuid", used}, {"vcpus", used}, {"vif", used},
 
     // xl.cfg(5)
     {"acpi", none}, {"acpi_firmware", none}, {"acpi_laptop_slate", none}, {"acpi_s3", none},

@@ -116,16 +116,13 @@ TEST(DomainConfig, gives_the_same_uuid_to_the_same_description) {
 
 TEST(DomainConfig, warns_once_of_all_keys_that_do_nothing) {
     const DomainConfig domain = parse(good + std::string{R"(vnc = 1
-disk = [ 'phy:hda1,hda1,w',
-         'file:/a,b;c]#,w' ]
 vif = [ ]
 acpi = 1
 nics = 1
 bootloader = "pygrub"
 )"});
     EXPECT_THAT(domain.warnings,
-                ElementsAre("web.cfg: without effect here: vnc, acpi, nics, bootloader; not built "
-                            "yet, so the domain starts without: disk"));
+                ElementsAre("web.cfg: without effect here: vnc, acpi, nics, bootloader"));
 }
 
 struct BadConfig {
@@ -174,6 +171,14 @@ const BadConfig bad_configs[] = {
     {"uuid", "uuid = '0123'\n", "web.cfg:4: uuid takes the form 01234567-89ab-cdef-"},
     {"uuid_with_other_letters", "uuid = '0123456g-89ab-cdef-0123-456789abcdef'\n",
      "web.cfg:4: uuid"},
+    {"disk_string", "disk = 'phy:hda1,hda1,w'\n",
+     "web.cfg:4: disk takes a list of strings: disk = ["},
+    {"disk_list_of_lists", "disk = [ [ 'a' ] ]\n", "web.cfg:4: disk takes a list of strings"},
+    {"disk_without_a_device", "disk = [ '/a' ]\n", "web.cfg:4: disk '/a': no vdev specified"},
+    {"disk_device", "disk = [ 'phy:a,fda,w' ]\n",
+     "web.cfg:4: disk 'phy:a,fda,w': \"fda\" names no disk of a guest"},
+    {"disk_twice", "disk = [ 'phy:a,xvda,w', 'file:/b,sda,r' ]\n",
+     "web.cfg:4: disk has two disks named xvda"},
     {"open_string", "extra = 'abc\n", "web.cfg:4: config parsing error near `'abc': lexical error"},
     {"open_list", "disk = [ 'a',\n\n\n",
      "web.cfg:4: config parsing error near `': syntax error, unexpected $end, expecting ']' (the "
