@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include <stdlib.h>
+#include <cstdlib>
 
 #include "hv/base/check.hpp"
 
