@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "hv/machine/devices.hpp"
 
+#include <cstdlib>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "hv/base/random.hpp"
 #include "hv/base/registry.hpp"
+#include "hv/io/block/back_end.hpp"
 #include "hv/io/net/back_end/net_back_end.hpp"
 
 namespace ring3 {
@@ -12,6 +16,7 @@ namespace {
 
 constexpr const char* io_table = "io";
 constexpr const char* net_table = "net";
+constexpr const char* disk_table = "disk";
 
 /// Each is made once on trial; the table's own choice keeps the values in effect.
 template <class Interface, class... Needs>
@@ -59,9 +64,37 @@ std::unique_ptr<xenbus::BackEnd> make_vif(const MachineConfig& config, const Vif
                                              plug.network);
 }
 
+OpenedDisk open_disk(const DiskSpec& spec, HostIo& io, std::vector<std::string>& notes) {
+    DiskSource source = spec.source;
+    if (const char* const folder = std::getenv("TMPDIR"); folder != nullptr && *folder != 0)
+        source.temporary_folder = folder;
+    return {spec, open_disk(source, io, notes)};
+}
+
+std::unique_ptr<xenbus::BackEnd> make_disk_back_end(const xenbus::Place& place,
+                                                    const std::string& guest,
+                                                    const OpenedDisk& opened,
+                                                    const MachineConfig& config) {
+    const DiskSpec& spec = opened.spec;
+    const DeviceName device{guest, spec.vdev, "vbd"};
+    BlockBackEnd::Parameters parameters;
+    parameters.number = spec.number;
+    parameters.name = spec.vdev;
+    parameters.is_cdrom = spec.is_cdrom;
+    parameters.offers_discard = spec.offers_discard;
+    parameters.disk = opened.disk;
+    parameters.make_path = io_path_maker(config, device);
+    if (place.driver_domain.host() == nullptr) {
+        PolicyChoice choice = config.device_policy(disk_table, device);
+        parameters.model = Registry<DiskModel>::create(choice.name, choice.params);
+    }
+    return std::make_unique<BlockBackEnd>(place, std::move(parameters));
+}
+
 void check_device_policies(MachineConfig& config) {
     check<IoPath>(config, io_table);
     check<LinkModel>(config, net_table, std::uint64_t{0});
+    check<DiskModel>(config, disk_table);
 }
 
 }  // namespace ring3

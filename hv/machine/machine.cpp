@@ -102,6 +102,7 @@ Guest& Machine::add_guest(GuestSpec spec) {
         member.guest.on_output = [this, &member] { member.input->output_seen(time()); };
     }
     try {
+        for (const DiskSpec& disk : member.guest.spec().config.disks) add_disk(member, disk);
         start(member);
     } catch (...) {
         remove_guest(member.guest);
@@ -181,8 +182,22 @@ void Machine::start(Member& member) {
     }
     member.guest.build(store_, *domain0_);
     for (const VifSpec& vif : member.guest.spec().config.vifs) attach(member.guest, vif);
+    for (const OpenedDisk& disk : member.disks) attach_disk(member, disk);
     say(LogLevel::info, fmt::format("d{}: \"{}\" is built with {} MiB", last_id_.raw,
                                     member.guest.name(), domain.memory().raw / frames_per_mib));
+}
+
+void Machine::add_disk(Member& member, const DiskSpec& spec) {
+    if (!host_io_) host_io_ = HostIo::make(domain0_->host());
+    std::vector<std::string> notes;
+    member.disks.push_back(open_disk(spec, *host_io_, notes));
+    for (const std::string& note : notes)
+        say(LogLevel::warning, fmt::format("{}: {}", member.guest.name(), note));
+}
+
+void Machine::attach_disk(Member& member, const OpenedDisk& disk) {
+    const xenbus::Place place{*domain0_, store_, *member.guest.domain()};
+    member.guest.attach(make_disk_back_end(place, member.guest.name(), disk, config_));
 }
 
 /// A reboot. What its config names may be gone meanwhile: that is the end of this guest only.

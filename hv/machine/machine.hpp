@@ -19,6 +19,7 @@
 #include "hv/clock/clock.hpp"
 #include "hv/cpu/engine/engine.hpp"
 #include "hv/domain/hypervisor.hpp"
+#include "hv/io/block/host_io.hpp"
 #include "hv/io/host_poll.hpp"
 #include "hv/io/net/networks.hpp"
 #include "hv/io/store/store.hpp"
@@ -34,6 +35,8 @@
 #include "hv/sched/scheduler.hpp"
 
 namespace ring3 {
+
+struct OpenedDisk;
 
 class Machine final : private Hypervisor {
 public:
@@ -124,6 +127,8 @@ private:
 
     // Guests, machine.cpp.
     void start(Member& member);
+    void add_disk(Member& member, const DiskSpec& spec);
+    void attach_disk(Member& member, const OpenedDisk& disk);
     void start_again(Member& member);
     void say_not_started_again(const Member& member, const std::runtime_error& error);
     void end(Member& member);
@@ -161,6 +166,8 @@ private:
     std::unique_ptr<Clock> pacer_;
     TimerQueue timers_;
     HostPoll host_poll_;
+    /// Made with the first disk.
+    std::unique_ptr<HostIo> host_io_;
     store::Store store_;
     std::unique_ptr<Domain0> domain0_;
     std::unique_ptr<net::Networks> networks_;

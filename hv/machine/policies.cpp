@@ -3,6 +3,7 @@
 
 #include "hv/clock/clock.hpp"
 #include "hv/cpu/engine/engine.hpp"
+#include "hv/io/disk_model/disk_model.hpp"
 #include "hv/io/link_model/link_model.hpp"
 #include "hv/io/path/io_path.hpp"
 #include "hv/machine/config/machine_config.hpp"
@@ -31,6 +32,7 @@ std::vector<Params::Declared> declared_by(const std::string& policy, Needs&&... 
 
 std::vector<PolicyKind> policy_kinds() {
     return {describe<Clock>("what time it is, and how it passes"),
+            describe<DiskModel>("how long a disk takes under virtual time", "disk"),
             describe<Engine>("what runs guest instructions"),
             describe<IoPath>("when a back end looks at a ring, moves data, and notifies", "io"),
             describe<LinkModel>("when a frame is through a network link, and whether", "net"),
@@ -39,6 +41,7 @@ std::vector<PolicyKind> policy_kinds() {
 
 std::vector<Params::Declared> parameters_of(const std::string& kind, const std::string& policy) {
     if (kind == Clock::kind) return declared_by<Clock>(policy);
+    if (kind == DiskModel::kind) return declared_by<DiskModel>(policy);
     if (kind == IoPath::kind) return declared_by<IoPath>(policy);
     if (kind == LinkModel::kind) return declared_by<LinkModel>(policy, std::uint64_t{0});
     if (kind == Scheduler::kind) return declared_by<Scheduler>(policy);

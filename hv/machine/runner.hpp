@@ -6,8 +6,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "hv/io/driver_domain.hpp"
+#include "hv/machine/devices.hpp"
 #include "hv/machine/machine.hpp"
 
 namespace ring3 {
@@ -59,6 +61,7 @@ struct Machine::Member {
     explicit Member(GuestSpec spec) : guest(std::move(spec)) {}
 
     Guest guest;
+    std::vector<OpenedDisk> disks;
     /// By vCPU number.
     std::deque<Runner> runners;
     std::unique_ptr<ScriptedInput> input;

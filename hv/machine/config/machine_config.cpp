@@ -63,7 +63,8 @@ MachineConfig::MachineConfig() {
     add("memory", "");
     add("io", "event");
     add("net", "ideal");
-    for (const char* table : {"io", "net"}) devices_[table];
+    add("disk", "ssd");
+    for (const char* table : {"io", "net", "disk"}) devices_[table];
 }
 
 std::vector<std::string> MachineConfig::tables() const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A machine file: one TOML file with the tables [machine] [scheduler] [memory] [io] [net] [clock]
-// [engine]. All but the first choose a policy by `name = "..."`; the rest are parameters.
+// A machine file: one TOML file with the tables [machine] [scheduler] [memory] [io] [net] [disk]
+// [clock] [engine]. All but the first choose a policy by `name = "..."`; the rest are parameters.
 #pragma once
 
 #include <filesystem>

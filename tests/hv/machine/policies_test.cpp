@@ -14,7 +14,8 @@ namespace {
 TEST(Policies, have_a_kind_for_each_table_of_a_machine_file_that_has_names) {
     std::set<std::string> kinds;
     for (const PolicyKind& kind : policy_kinds()) kinds.insert(kind.name);
-    EXPECT_EQ(kinds, (std::set<std::string>{"clock", "engine", "io-path", "link", "scheduler"}));
+    EXPECT_EQ(kinds, (std::set<std::string>{"clock", "disk-model", "engine", "io-path", "link",
+                                            "scheduler"}));
 }
 
 TEST(Policies, have_a_default_that_exists_in_each_kind) {
