@@ -93,7 +93,7 @@ void run(Input& input) {
 
     BlockFrontEndOptions options;
     options.order = setup >> 1 & 1;
-    options.transfer = (setup & 4) != 0 ? "copy" : "map";
+    options.transfer = (setup & 4) != 0 ? "copy" : (setup & 8) != 0 ? "persistent" : "map";
     options.persistent = (setup & 8) != 0;
     const char* const models[] = {"", "instant", "ssd", "disk-2003"};
     options.model = models[setup >> 4 & 3];

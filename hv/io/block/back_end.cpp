@@ -41,12 +41,12 @@ xenbus::BackEnd::Nodes BlockBackEnd::back_nodes() const {
         {"physical-sector-size", std::to_string(disk.physical_sector)},
         {"feature-barrier", "1"},
         {"feature-flush-cache", "1"},
-        {"feature-persistent", "1"},
         {"feature-max-indirect-segments", std::to_string(most_segments)},
         {"max-ring-page-order", std::to_string(most_ring_page_order)},
         {"max-ring-pages", std::to_string(1u << most_ring_page_order)},
         {"multi-queue-max-queues", std::to_string(most_queues)},
     };
+    if (offers_persistent_grants()) nodes.emplace_back("feature-persistent", "1");
     if (parameters_.offers_discard && disk.discard_granularity != 0) {
         nodes.emplace_back("feature-discard", "1");
         nodes.emplace_back("discard-granularity", std::to_string(disk.discard_granularity));
@@ -56,11 +56,18 @@ xenbus::BackEnd::Nodes BlockBackEnd::back_nodes() const {
     return nodes;
 }
 
+/// With them the front end copies all data into the pages that it granted once, which costs a guest
+/// more than mapping costs us: so it is the user's choice.
+bool BlockBackEnd::offers_persistent_grants() const {
+    return parameters_.make_path()->transfer() == IoPath::Transfer::persistent;
+}
+
 std::optional<std::string> BlockBackEnd::connect() {
     const std::string protocol = read_front("protocol").value_or(XEN_IO_PROTO_ABI_X86_64);
     if (protocol != XEN_IO_PROTO_ABI_X86_64)
         return fmt::format("the front end's protocol is not {}", XEN_IO_PROTO_ABI_X86_64);
-    const bool has_persistent_grants = read_front_number("feature-persistent").value_or(0) != 0;
+    const bool has_persistent_grants =
+        offers_persistent_grants() && read_front_number("feature-persistent").value_or(0) != 0;
 
     // The older node counts pages, the newer one names their logarithm.
     std::uint64_t order = read_front_number("ring-page-order").value_or(0);

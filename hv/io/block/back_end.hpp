@@ -49,6 +49,7 @@ private:
 
     std::optional<std::string> connect_queue(const std::string& folder, std::uint32_t queue,
                                              std::uint32_t order, bool has_persistent_grants);
+    bool offers_persistent_grants() const;
     void queue_is_broken(const std::string& why);
 
     const Parameters parameters_;

@@ -97,7 +97,7 @@ Pieces GuestPages::pieces() {
 }
 
 bool GuestPages::filled() {
-    if (transfer_ == IoPath::Transfer::map) {
+    if (transfer_ != IoPath::Transfer::copy) {
         for (const Page& page : pages_) page.page->filled(page.segment.offset, page.segment.length);
         return true;
     }

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "hv/base/params.hpp"
 #include "hv/base/units.hpp"
@@ -16,8 +17,9 @@ class IoPath {
 public:
     static constexpr const char* kind = "io-path";
     /// How bytes get between the guest's frames and the back end: through frames mapped from their
-    /// grants, or by the hypervisor's grant copy.
-    enum class Transfer : std::uint8_t { map, copy };
+    /// grants for each request; through frames that stay mapped, where the kind of device has
+    /// grants to be used again and again (else as `map`); or by the hypervisor's grant copy.
+    enum class Transfer : std::uint8_t { map, persistent, copy };
 
     virtual ~IoPath() = default;
 
@@ -37,10 +39,12 @@ public:
 protected:
     /// The parameter that all paths have.
     static Transfer declare_transfer(Params& params) {
-        return params.choice("transfer", "map", {"map", "copy"},
-                             "how data moves: through mapped grants, or by grant copy") == "map"
-                   ? Transfer::map
-                   : Transfer::copy;
+        const std::string chosen =
+            params.choice("transfer", "map", {"map", "persistent", "copy"},
+                          "how data moves: through grants mapped for each request, through grants "
+                          "that stay mapped (block devices), or by grant copy");
+        if (chosen == "copy") return Transfer::copy;
+        return chosen == "map" ? Transfer::map : Transfer::persistent;
     }
 };
 

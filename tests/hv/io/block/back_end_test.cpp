@@ -136,8 +136,9 @@ TEST_P(EveryBlockRing, may_go_away_with_requests_in_the_ring) {
 const Case cases[] = {
     {"event", {}},
     {"copied", {.transfer = "copy"}},
-    {"persistent", {.persistent = true}},
-    {"persistent_copied", {.transfer = "copy", .persistent = true}},
+    {"persistent", {.transfer = "persistent", .persistent = true}},
+    {"persistent_not_taken", {.transfer = "persistent"}},
+    {"persistent_not_offered", {.persistent = true}},
     {"two_pages", {.order = 1}},
     {"sixteen_pages", {.order = 4}},
     {"coalesced", {.path = "coalesced", .model = "instant"}},
