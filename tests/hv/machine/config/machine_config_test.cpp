@@ -63,9 +63,9 @@ TEST(MachineConfig, tells_file_and_line_of_what_is_no_toml) {
 TEST(MachineConfig, names_the_nearest_table_for_an_unknown_one) {
     EXPECT_EQ(refusal("\n[sheduler]\nname = \"bvt\"\n"),
               "lab.toml:2: there is no table [sheduler] (did you mean \"scheduler\"?); there are: "
-              "machine, clock, engine, io, memory, net, scheduler");
+              "machine, clock, disk, engine, io, memory, net, scheduler");
     EXPECT_THAT(refusal("[sheduler]\n"), HasSubstr("did you mean"));
-    EXPECT_THAT(refusal("[disk]\n"), HasSubstr("there is no table [disk];"));
+    EXPECT_THAT(refusal("[fax]\n"), HasSubstr("there is no table [fax];"));
 }
 
 TEST(MachineConfig, refuses_what_stands_outside_of_all_tables) {
