@@ -13,6 +13,9 @@ namespace {
 constexpr std::uint64_t nowhere = ~std::uint64_t{0};
 /// A core file's headers must fit into gdb's patience: 56 bytes for each range.
 constexpr std::size_t most_ranges = std::size_t{1} << 18;
+/// At how many places a table is followed. Linux has each in one or two, but for the stacks of
+/// espfix64, whose tables it repeats thousands of times; a hostile guest has no end of it.
+constexpr std::uint8_t most_places = 4;
 
 std::vector<Mfn> frames_by_pfn(Domain& domain) {
     FrameTable& frames = domain.frames();
@@ -31,20 +34,21 @@ std::vector<Mfn> frames_by_pfn(Domain& domain) {
 class Walker {
 public:
     Walker(Domain& domain, CoreLayout& layout)
-        : frames_(domain.frames()), layout_(layout), index_(frames_.total().raw, nowhere) {
+        : frames_(domain.frames()),
+          layout_(layout),
+          index_(frames_.total().raw, nowhere),
+          places_(layout.frames.size(), 0) {
         for (std::size_t i = 0; i < layout.frames.size(); ++i)
             index_[layout.frames[i] - FrameTable::first_mfn] = i;
-        // Far more than a kernel has, whose tables map each frame a few times.
-        tables_left_ = 2 * layout.frames.size() + 4096;
     }
 
     void walk(Mfn table, int level, std::uint64_t base) {
-        if (index_of(table) == nowhere) return;
-        if (tables_left_ == 0 || layout_.ranges.size() >= most_ranges) {
+        if (index_of(table) == nowhere || places_[index_of(table)] == most_places) return;
+        if (layout_.ranges.size() >= most_ranges) {
             layout_.has_all_ranges = false;
             return;
         }
-        --tables_left_;
+        ++places_[index_of(table)];
         const std::byte* const entries = frames_.at(table).host;
         if (entries == nullptr) return;
         for (unsigned i = 0; i < entries_per_table; ++i) {
@@ -81,7 +85,7 @@ private:
     FrameTable& frames_;
     CoreLayout& layout_;
     std::vector<std::uint64_t> index_;
-    std::size_t tables_left_ = 0;
+    std::vector<std::uint8_t> places_;
 };
 
 }  // namespace

@@ -22,8 +22,8 @@ struct CoreLayout {
     std::vector<Mfn> frames;
     /// By address.
     std::vector<CoreRange> ranges;
-    /// False: tables that lead to themselves, or to the same pages again and again, were not
-    /// followed to their end.
+    /// False: there are more than a core can have, and the last are missing. (What a table maps is
+    /// left out after a few places of that table: it is in the file at others.)
     bool has_all_ranges = true;
 };
 
