@@ -52,7 +52,7 @@ void print_image(const ImageStore::Image& image) {
     if (!image.reason.empty()) fmt::print("    {}\n", image.reason);
     if (!image.manifest) return;
     for (const auto& [file, measure] : image.manifest->files)
-        fmt::print("    {:<11} {:>12}\n", file, readable_size(measure.size_bytes));
+        fmt::print("    {:<20} {:>12}\n", file, readable_size(measure.size_bytes));
     for (const Manifest::Input& package : image.manifest->packages)
         fmt::print("    from {} {}\n", package.name, package.version);
     for (const auto& [source, hash] : image.manifest->images)
