@@ -28,7 +28,8 @@ public:
     Error find(Rights wanted, const Node*& node);
     /// Writes the node of an earlier find().
     Error put(std::string value, Permissions permissions);
-    /// Makes the node that find() missed, and what is missing above it, with the rights of the nearest that exists.
+    /// Makes the node that find() missed, and what is missing above it, with the rights of the
+    /// nearest that exists.
     Error create(std::string_view value);
     /// Removes the node of an earlier find() with all below it.
     Error remove();
