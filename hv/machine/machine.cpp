@@ -164,7 +164,8 @@ DomainId Machine::next_id() const {
         ++id;
         if (id == abi::first_reserved_domid) id = DomainId{1};
         HV_CHECK(id != last_id_, "more domains than identities");
-    } while (by_id_.contains(id));
+        // Frames that others hold keep the identity of their dead owner.
+    } while (by_id_.contains(id) || frames_.granted().are_held_of(id));
     return id;
 }
 

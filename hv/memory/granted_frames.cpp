@@ -70,6 +70,13 @@ void GrantedFrames::drop(Mfn mfn, DomainId owner, DomainId user, GrantAccess acc
     if (--held_by_.at(user.raw) == 0) held_by_.erase(user.raw);
 }
 
+bool GrantedFrames::are_held_of(DomainId owner) const {
+    return std::ranges::any_of(shares_, [owner](const auto& frame) {
+        return std::ranges::any_of(frame.second,
+                                   [owner](const Share& share) { return share.owner == owner; });
+    });
+}
+
 bool GrantedFrames::holds_any(DomainId user) const { return held_by_.contains(user.raw); }
 
 }  // namespace ring3

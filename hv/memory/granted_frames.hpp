@@ -42,6 +42,8 @@ public:
     std::span<const Share> shares_of(Mfn mfn) const;
     /// False: no entry of the domain's tables names a frame of another domain.
     bool holds_any(DomainId user) const;
+    /// True: others still hold frames of this domain, which may be gone itself.
+    bool are_held_of(DomainId owner) const;
     bool is_empty() const { return shares_.empty(); }
 
 private:
