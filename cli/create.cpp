@@ -40,17 +40,20 @@ constexpr const char* help =
     "                            state, the instructions retired, the virtual time\n"
     "      --clock NAME          wall (the default), or virtual: then the same input gives the\n"
     "                            same run\n"
+    "      --record FILE         under the virtual clock, write down what is typed, and when\n"
+    "      --replay FILE         type it again: the same run\n"
     "\n"
     "Of a new machine, its own or in the background; `ring3 policies` lists what there is:\n"
     "      --machine FILE        a machine file: policies and their parameters\n"
     "      --set T.KEY=VALUE     one parameter, as key KEY of table [T] of a machine file\n"
     "\n"
     "Exit code: 0 all is well, 2 something is wrong with the command or a file, 4 with the host,\n"
-    "6 the domain crashed while this terminal was attached, 130 interrupted.\n";
+    "6 the domain crashed while this terminal was attached, 7 a replay was another run, 130\n"
+    "interrupted.\n";
 
 CreateOptions parse(std::span<const std::string> arguments) {
     CreateOptions options;
-    std::string file, record, replay;
+    std::string file;
     CommandLine line("create");
     options.choice.add_to(line);
     options.machine.add_to(line)
@@ -61,14 +64,10 @@ CreateOptions parse(std::span<const std::string> arguments) {
         .flag("digest", options.digest)
         .flag("private", options.is_private)
         .value("defconfig,f", file)
-        .value("record", record)
-        .value("replay", replay);
+        .value("record", options.record)
+        .value("replay", options.replay);
     std::vector<std::string> words =
         line.parse(arguments, {0, CommandLine::any_number, "a config"});
-    if (!record.empty() || !replay.empty())
-        throw ConfigError{
-            "--record and --replay are not built yet; under --clock virtual a run whose "
-            "input is a file or a pipe repeats as it is"};
     if (!file.empty()) words.insert(words.begin(), file);
     if (words.empty())
         throw ConfigError{"ring3 create: no config given, for example examples/hello.cfg"};
@@ -78,8 +77,8 @@ CreateOptions parse(std::span<const std::string> arguments) {
 }
 
 bool runs_in_foreground(const CreateOptions& options) {
-    return options.digest || options.is_private || options.dry_run ||
-           world_of(options.machine.config()) == Clock::World::closed;
+    return options.digest || options.is_private || options.dry_run || !options.record.empty() ||
+           !options.replay.empty() || world_of(options.machine.config()) == Clock::World::closed;
 }
 
 std::string text_of(const std::filesystem::path& path) {

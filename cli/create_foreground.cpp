@@ -94,26 +94,25 @@ int create_in_foreground(const CreateOptions& options) {
     const StopSignals signals;
     Foreground foreground(signals);
     std::unique_ptr<RawTerminal> terminal;
-    Machine machine(std::move(chosen), foreground, [&](const Log::Line& line) {
+    const auto show_log = [&](const Log::Line& line) {
         print_log_line(line, terminal && terminal->is_raw());
-    });
+    };
+    Machine machine(std::move(chosen), foreground, show_log, {options.record, options.replay});
     if (options.dry_run) {
         print_dry_run(machine, spec, machine.config());
         return to_int(ExitCode::ok);
     }
 
-    const bool is_closed = machine.world() == Clock::World::closed;
+    const OutsideInputs::Mode mode = machine.inputs().mode();
     if (options.console) {
         spec.show = [&](std::span<const std::byte> bytes) { foreground.show(bytes); };
-        if (is_closed) spec.scripted_input = read_scripted_input();
+        if (mode == OutsideInputs::Mode::closed) spec.scripted_input = read_scripted_input();
     }
     Guest& guest = machine.add_guest(std::move(spec));
-    if (options.console && !is_closed) {
+    if (options.console && machine.inputs().accepts()) {
         terminal = std::make_unique<RawTerminal>(STDIN_FILENO);
         foreground.attach_input(
-            [&](std::span<const std::byte> bytes) {
-                return guest.console() != nullptr ? guest.console()->offer_input(bytes) : 0;
-            },
+            [&](std::span<const std::byte> bytes) { return machine.type(guest, bytes); },
             terminal->is_raw());
     }
 

@@ -17,6 +17,8 @@ struct CreateOptions {
     std::vector<std::string> overrides;
     MachineChoice choice;
     MachineOptions machine;
+    /// Files; empty: none.
+    std::string record, replay;
     bool console = false, paused = false, dry_run = false, digest = false, is_private = false;
     bool quiet = false;
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The verbs that ask one thing of domains that are named: pause, unpause, destroy, shutdown,
-// reboot, rename, sysrq, mem-set. They are rows of one table.
+// reboot, rename, sysrq, mem-set, dump-core. They are rows of one table.
 #include <cctype>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,11 @@ constexpr DomainVerb domain_verbs[] = {
     {"mem-set", "asks a domain to give memory back, or to take more",
      "Sets the domain's target: its balloon driver gives memory back, or takes more, up to the\n"
      "domain's maximum. AMOUNT is in MiB, or has a unit: k, m, g.",
-     "AMOUNT", "amount", none},
+     "AMOUNT", "kib", none},
+    {"dump-core", "writes a domain's memory as a core file for gdb",
+     "Writes the domain's memory and registers as an ELF core, which gdb opens beside the guest's\n"
+     "kernel. The domain does not run meanwhile.",
+     "FILE", "path", none},
 };
 
 std::string help_of(const DomainVerb& verb) {
@@ -83,6 +88,13 @@ std::int64_t amount_kib(const std::string& text) {
     return std::stoll(text.substr(0, digits)) * kib_per_unit;
 }
 
+/// The second word as the request has it.
+Json value_of(std::string_view argument, const std::string& word) {
+    if (argument == "kib") return amount_kib(word);
+    if (argument == "path") return std::filesystem::absolute(word).string();
+    return word;
+}
+
 std::vector<std::string> all_domains(Client& client) {
     std::vector<std::string> ids;
     for (const Json& domain : client.request("list"))
@@ -116,9 +128,7 @@ int run(const DomainVerb& verb, std::span<const std::string> arguments) {
             fmt::format("ring3 {} takes {}; `ring3 help {}` tells", verb.name, names, verb.name)};
     Json more = Json::object();
     if (verb.word != nullptr) {
-        const bool is_amount = std::string_view(verb.argument) == "amount";
-        more[is_amount ? "kib" : verb.argument] =
-            is_amount ? Json(amount_kib(words[1])) : Json(words[1]);
+        more[verb.argument] = value_of(verb.argument, words[1]);
         words.pop_back();
     }
 

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "build_info.hpp"
+#include "cli/manual.hpp"
 #include "cli/verb.hpp"
 #include "hv/base/nearest_name.hpp"
 #include "hv/control/protocol.hpp"
@@ -75,9 +76,18 @@ const Verb& verb_named(const std::string& name) {
                                   nearest_name_hint(name, names))};
 }
 
+/// For programs: one on a line.
+std::string verb_names() {
+    std::string text;
+    for (const auto& [name, verb] : verbs()) text += fmt::format("{}\n", name);
+    return text;
+}
+
 std::string help_for(const std::vector<std::string>& arguments) {
     if (arguments.empty()) return overview();
     if (arguments[0] == "all") return overview_of_all();
+    if (arguments[0] == "verbs") return verb_names();
+    if (arguments[0] == "manual") return manual_page();
     return verb_named(arguments[0]).help;
 }
 
@@ -124,6 +134,9 @@ int run_and_explain(std::vector<std::string> arguments) {
     } catch (const ControlError& error) {
         print_error(error.what());
         return to_int(error.exit());
+    } catch (const DeterminismError& error) {
+        print_error(error.what());
+        return to_int(ExitCode::not_deterministic);
     } catch (const EnvironmentError& error) {
         print_error(error.what());
     } catch (const std::system_error& error) {

@@ -94,6 +94,16 @@ StopSignals::~StopSignals() {
 
 int StopSignals::received() { return stop_signal; }
 
+WindowChanges::WindowChanges() {
+    struct sigaction action {};
+    // Handled, so that it interrupts; without SA_RESTART, so that it does not go on.
+    action.sa_handler = [](int) {};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGWINCH, &action, nullptr);
+}
+
+WindowChanges::~WindowChanges() { std::signal(SIGWINCH, SIG_DFL); }
+
 RawTerminal::RawTerminal(int descriptor) {
     HV_CHECK(raw_descriptor < 0, "two terminals are raw");
     if (isatty(descriptor) == 0) return;

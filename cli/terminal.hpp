@@ -27,6 +27,15 @@ private:
     int pipe_[2];
 };
 
+/// Lets a change of the terminal's size end a wait, while it lives.
+class WindowChanges {
+public:
+    WindowChanges();
+    ~WindowChanges();
+    WindowChanges(const WindowChanges&) = delete;
+    WindowChanges& operator=(const WindowChanges&) = delete;
+};
+
 /// Puts a terminal into raw mode until the end of its life, or of the process by whatever signal
 /// can be caught. Does nothing to what is no terminal.
 class RawTerminal {

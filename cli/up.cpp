@@ -5,8 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <poll.h>
-
 #include <fmt/format.h>
 
 #include "build_info.hpp"
@@ -159,8 +157,7 @@ Json shut_down_all(Client& client, const MachineChoice& choice, double timeout_s
     }
     Client waiter = choice.connect();
     waiter.request("wait", {{"domains", ids}});
-    pollfd ended{waiter.descriptor(), POLLIN, 0};
-    ::poll(&ended, 1, static_cast<int>(timeout_s * 1000));
+    waiter.wait_for_document(static_cast<int>(timeout_s * 1000));
     Json left = Json::array();
     for (const Json& domain : client.request("list"))
         for (const std::string& id : ids)

@@ -90,7 +90,8 @@ int ls(Client& client, const Options& options, Words words) {
 int list(Client& client, const Options& options, Words paths) {
     Json names = Json::array();
     for (const std::string& path : paths) {
-        for (const Json& child : client.request("store-tree", {{"path", path}})["children"]) {
+        const Json node = client.request("store-tree", {{"path", path}});
+        for (const Json& child : node["children"]) {
             const std::string name = child["name"];
             const std::string shown = options.permissions ? path + "/" + name : name;
             names.push_back(shown);

@@ -118,6 +118,13 @@ std::optional<Json> Client::receive_if_there() {
     }
 }
 
+bool Client::wait_for_document(int at_most_ms) {
+    if (receive_if_there()) return true;
+    pollfd there{descriptor_, POLLIN, 0};
+    ::poll(&there, 1, at_most_ms);
+    return receive_if_there().has_value();
+}
+
 std::optional<std::string> Client::take_line() {
     const std::size_t end = input_.find('\n', searched_);
     searched_ = input_.size();

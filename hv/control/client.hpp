@@ -33,6 +33,8 @@ public:
     Json receive();
     /// A document that has come already, or nothing. Does not wait.
     std::optional<Json> receive_if_there();
+    /// Waits for a document, at most so long, and forgets it. False: none has come.
+    bool wait_for_document(int at_most_ms);
     int descriptor() const { return descriptor_; }
 
 private:

@@ -24,9 +24,9 @@ bool ConsoleStream::advance(Connection& client) {
     Guest* const guest = living_guest();
     if (guest == nullptr) {
         input_.clear();
-    } else if (Console* const console = guest->console(); console != nullptr && !input_.empty()) {
+    } else if (!input_.empty()) {
         // The guest tells nobody when it has made room.
-        input_.erase(0, console->offer_input(std::as_bytes(std::span{input_})));
+        input_.erase(0, machine_.type(*guest, std::as_bytes(std::span{input_})));
     }
     while (position_ < record_->shown() && client.unsent() < enough) {
         const std::uint64_t wanted = position_;

@@ -16,6 +16,8 @@ GuestSpec guest_spec(DomainConfig config, const FindFile& find_file) {
         for (std::string* path : {&disk.source.path, &disk.source.overlay_path})
             if (!path->empty()) *path = find_file(*path);
     }
+    for (VifSpec& vif : spec.config.vifs)
+        if (!vif.pcap.empty()) vif.pcap = find_file(vif.pcap);
     return spec;
 }
 

@@ -9,6 +9,7 @@
 #include "hv/control/create_request.hpp"
 #include "hv/control/domain_summary.hpp"
 #include "hv/control/guest_record.hpp"
+#include "hv/machine/core_dump.hpp"
 
 namespace ring3 {
 namespace {
@@ -126,6 +127,17 @@ Reply sysrq(Service& service, const Arguments& arguments) {
     return ask_guest(service, arguments, "sysrq", key);
 }
 
+Reply dump_core(Service& service, const Arguments& arguments) {
+    Guest& guest = guest_named(service.machine, arguments.string("domain"));
+    const std::string path = arguments.string("path");
+    const CoreDump core = write_core(*guest.domain(), path);
+    Json reply = identity_of(guest);
+    reply["path"] = path;
+    reply["bytes"] = core.file_bytes;
+    reply["is_whole"] = core.has_all_ranges;
+    return {std::move(reply), nullptr};
+}
+
 /// Ends when none of some domains is alive.
 class WaitStream final : public Stream {
 public:
@@ -156,7 +168,7 @@ Reply wait(Service& service, const Arguments& arguments) {
 const RegisteredCommands entries{
     {"create", create},   {"console", console}, {"list", list},     {"pause", pause},
     {"unpause", unpause}, {"destroy", destroy}, {"rename", rename}, {"shutdown", shutdown},
-    {"reboot", reboot},   {"sysrq", sysrq},     {"wait", wait},
+    {"reboot", reboot},   {"sysrq", sysrq},     {"wait", wait},     {"dump-core", dump_core},
 };
 
 }  // namespace
