@@ -85,6 +85,17 @@ TEST_F(Create, ends_with_a_digest_that_repeats) {
     EXPECT_NE(create(arguments, "xq\n").said, outcome.said);
 }
 
+TEST_F(Create, replays_what_it_recorded) {
+    const std::string record = (folder / "record").string();
+    const std::string arguments = "-c --digest --clock virtual " + config(echoes());
+    const Outcome recorded = create("--record " + record + " " + arguments, "hello\nq\n");
+    EXPECT_EQ(recorded.code, 0) << recorded.said;
+    const Outcome replayed = create("--replay " + record + " " + arguments);
+    EXPECT_EQ(replayed.code, 0) << replayed.said;
+    EXPECT_EQ(replayed.shown, recorded.shown);
+    EXPECT_EQ(replayed.said, recorded.said);
+}
+
 TEST_F(Create, leaves_a_guest_paused_when_told_so) {
     const Outcome outcome = create("-p --digest --clock virtual " + config(crashes()));
     EXPECT_EQ(outcome.code, 0);
@@ -126,8 +137,8 @@ TEST_F(Create, refuses_what_it_does_not_know_with_two_and_one_message) {
         {"--set scheduler.nam=x " + good, "did you mean \"name\"?"},
         {"--set shed.x=1 " + good, "there is no table [shed]"},
         {"--machine " + bad_machine + " " + good, "bad.toml:3: [clock] has no parameter \"nam\""},
-        {"--record file " + good, "not built yet"},
-        {"--replay file " + good, "not built yet"},
+        {"--record file " + good, "--clock virtual"},
+        {"--replay file " + good, "--clock virtual"},
         {good + " memmory=9", "memmory"},
         {good + " memory=100000", "memory"},
         {good + " vcpus=2", "vcpus"},
