@@ -2,6 +2,7 @@
 #include "hv/io/block/request_ring.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cstring>
@@ -73,7 +74,15 @@ blkif_request RequestRing::take() {
 
 void RequestRing::put(const blkif_response& response) {
     HV_CHECK(answered_ != taken_, "a response to no request");
-    write(place_of(answered_), std::as_bytes(std::span{&response, 1}));
+    // Field by field: what stands between them would be left over from our own stack.
+    std::array<std::byte, sizeof response> bytes{};
+    const auto set = [&](std::size_t offset, const auto& field) {
+        std::memcpy(bytes.data() + offset, &field, sizeof field);
+    };
+    set(offsetof(blkif_response, id), response.id);
+    set(offsetof(blkif_response, operation), response.operation);
+    set(offsetof(blkif_response, status), response.status);
+    write(place_of(answered_), bytes);
     set_index(offsetof(blkif_sring, rsp_prod), ++answered_);
 }
 

@@ -303,6 +303,21 @@ TEST(BlockBackEnd, answers_a_read_behind_the_end_of_a_file_that_became_shorter) 
     EXPECT_EQ(front.ask(front.transfer(BLKIF_OP_READ, 0, 8)), BLKIF_RSP_OKAY);
 }
 
+TEST(BlockBackEnd, puts_nothing_of_its_own_memory_between_the_fields_of_a_response) {
+    BlockFrontEnd front(memory_disk());
+    front.connect();
+    front.put(front.transfer(BLKIF_OP_READ, 0, 8));
+    // The request's identity stands where the response has padding.
+    front.move_entry(0, 16, [](std::byte& byte, std::size_t i) {
+        if (i >= 8) byte = std::byte{0xff};
+    });
+    front.run();
+    front.move_entry(0, 16, [](std::byte& byte, std::size_t i) {
+        const bool is_padding = i == 9 || i >= 12;
+        EXPECT_TRUE(!is_padding || byte == std::byte{0}) << i;
+    });
+}
+
 TEST(BlockBackEnd, notifies_only_a_front_end_that_asked_for_it) {
     BlockFrontEnd front(memory_disk());
     front.connect();
