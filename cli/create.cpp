@@ -11,6 +11,7 @@
 #include "cli/console_client.hpp"
 #include "cli/create_options.hpp"
 #include "cli/daemon.hpp"
+#include "cli/driver_initrd.hpp"
 #include "cli/verb.hpp"
 #include "hv/control/create_request.hpp"
 #include "workloads/images/image_store.hpp"
@@ -107,7 +108,7 @@ Client machine_for(const CreateOptions& options, const Endpoint& endpoint) {
     return Client::connect(endpoint);
 }
 
-int create_in_background(const CreateOptions& options) {
+int create_in_background(CreateOptions& options) {
     const DomainConfig config = read_config(options);
     Json arguments =
         create_arguments(config, text_of(options.config), options.overrides, resolve_file);
@@ -120,7 +121,7 @@ int create_in_background(const CreateOptions& options) {
 }
 
 int run(std::span<const std::string> arguments) {
-    const CreateOptions options = parse(arguments);
+    CreateOptions options = parse(arguments);
     return runs_in_foreground(options) ? create_in_foreground(options)
                                        : create_in_background(options);
 }
@@ -130,8 +131,16 @@ const RegisteredVerb entry{
 
 }  // namespace
 
-DomainConfig read_config(const CreateOptions& options) {
+DomainConfig read_config(CreateOptions& options) {
     DomainConfig config = read_domain_config(options.config, options.overrides);
+    if (config.ramdisk.empty() && !config.disks.empty()) {
+        if (const auto initrd = driver_initrd_of(config.kernel)) {
+            print_note(fmt::format("{}: no ramdisk is given; {} loads the drivers of disks",
+                                   options.config, *initrd));
+            options.overrides.push_back(fmt::format("ramdisk=\"{}\"", *initrd));
+            config = read_domain_config(options.config, options.overrides);
+        }
+    }
     if (!options.quiet)
         for (const std::string& warning : config.warnings) print_warning(warning);
     return config;

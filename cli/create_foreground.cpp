@@ -86,7 +86,7 @@ int exit_code(Machine::End end, Guest& guest, const Foreground& foreground) {
 
 }  // namespace
 
-int create_in_foreground(const CreateOptions& options) {
+int create_in_foreground(CreateOptions& options) {
     MachineConfig chosen = options.machine.config();
     GuestSpec spec = guest_spec(read_config(options), resolve_file);
     spec.starts_paused = options.paused;
@@ -98,6 +98,7 @@ int create_in_foreground(const CreateOptions& options) {
         print_log_line(line, terminal && terminal->is_raw());
     };
     Machine machine(std::move(chosen), foreground, show_log, {options.record, options.replay});
+    machine.set_core_folder(options.choice.endpoint().log().parent_path());
     if (options.dry_run) {
         print_dry_run(machine, spec, machine.config());
         return to_int(ExitCode::ok);

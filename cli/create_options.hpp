@@ -23,12 +23,13 @@ struct CreateOptions {
     bool quiet = false;
 };
 
-/// Reads the config and says its warnings.
-DomainConfig read_config(const CreateOptions& options);
+/// Reads the config and says its warnings. A domain with disks whose config names no ramdisk gets
+/// the drivers that go with its kernel, as one more override.
+DomainConfig read_config(CreateOptions& options);
 /// The absolute path of a file that a config names; an image that is missing gets built.
 std::string resolve_file(const std::string& name);
 
 /// Runs the domain in this process until it ends. The result is the process's exit code.
-int create_in_foreground(const CreateOptions& options);
+int create_in_foreground(CreateOptions& options);
 
 }  // namespace ring3

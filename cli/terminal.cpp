@@ -100,9 +100,22 @@ WindowChanges::WindowChanges() {
     action.sa_handler = [](int) {};
     sigemptyset(&action.sa_mask);
     sigaction(SIGWINCH, &action, nullptr);
+    sigset_t change;
+    sigemptyset(&change);
+    sigaddset(&change, SIGWINCH);
+    pthread_sigmask(SIG_BLOCK, &change, &before_);
 }
 
-WindowChanges::~WindowChanges() { std::signal(SIGWINCH, SIG_DFL); }
+WindowChanges::~WindowChanges() {
+    std::signal(SIGWINCH, SIG_DFL);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+void WindowChanges::wait(std::span<pollfd> descriptors, std::chrono::nanoseconds at_most) const {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(at_most);
+    const timespec timeout{seconds.count(), (at_most - seconds).count()};
+    ::ppoll(descriptors.data(), descriptors.size(), &timeout, &before_);
+}
 
 RawTerminal::RawTerminal(int descriptor) {
     HV_CHECK(raw_descriptor < 0, "two terminals are raw");

@@ -3,7 +3,11 @@
 // the process; and the signals that ask the process to end.
 #pragma once
 
+#include <chrono>
 #include <csignal>
+#include <span>
+
+#include <poll.h>
 
 #include "hv/base/units.hpp"
 
@@ -27,13 +31,21 @@ private:
     int pipe_[2];
 };
 
-/// Lets a change of the terminal's size end a wait, while it lives.
+/// Lets a change of the terminal's size end a wait, while it lives: also one that came between two
+/// waits.
 class WindowChanges {
 public:
     WindowChanges();
     ~WindowChanges();
     WindowChanges(const WindowChanges&) = delete;
     WindowChanges& operator=(const WindowChanges&) = delete;
+
+    /// poll(2), which a change of size ends.
+    void wait(std::span<pollfd> descriptors, std::chrono::nanoseconds at_most) const;
+
+private:
+    /// Signals that were held back before; the change of size is held back but for waits.
+    sigset_t before_{};
 };
 
 /// Puts a terminal into raw mode until the end of its life, or of the process by whatever signal

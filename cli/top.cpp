@@ -154,7 +154,8 @@ private:
     bool wait(bool reads_keys) const {
         pollfd sources[] = {{signals_.descriptor(), POLLIN, 0},
                             {reads_keys ? STDIN_FILENO : -1, POLLIN, 0}};
-        ::poll(sources, 2, static_cast<int>(options_.delay_s * 1000));
+        const std::chrono::duration<double> delay(options_.delay_s);
+        window_changes_.wait(sources, std::chrono::duration_cast<std::chrono::nanoseconds>(delay));
         if (StopSignals::received() != 0) return false;
         if (sources[1].revents == 0) return true;
         char key = 0;

@@ -16,8 +16,8 @@ using Bytes = std::span<const std::byte>;
 
 // Offsets of the setup header (boot.rst, "The Real-Mode Kernel Header").
 constexpr std::size_t setup_sects_at = 0x1f1, boot_flag_at = 0x1fe, header_at = 0x202,
-                      version_at = 0x206, payload_offset_at = 0x248, payload_length_at = 0x24c,
-                      header_end = 0x250;
+                      version_at = 0x206, kernel_version_at = 0x20e, payload_offset_at = 0x248,
+                      payload_length_at = 0x24c, header_end = 0x250;
 constexpr std::uint16_t boot_flag = 0xaa55;
 constexpr std::uint32_t header_magic = 0x53726448;  // "HdrS"
 
@@ -38,6 +38,21 @@ bool is_bzimage(Bytes file) {
     return file.size() >= version_at + sizeof(std::uint16_t) &&
            field<std::uint16_t>(file, boot_flag_at) == boot_flag &&
            field<std::uint32_t>(file, header_at) == header_magic;
+}
+
+std::string linux_release(Bytes file) {
+    if (!is_bzimage(file) || file.size() < header_end) return {};
+    // A pointer to text, less 0x200: the release, a space, who built it and when.
+    constexpr std::size_t longest = 64;
+    const auto pointer = field<std::uint16_t>(file, kernel_version_at);
+    std::string release;
+    for (std::size_t at = std::size_t{pointer} + 0x200;
+         pointer != 0 && at < file.size() && release.size() < longest; ++at) {
+        const auto letter = std::to_integer<char>(file[at]);
+        if (letter <= ' ' || letter > '~') return release;
+        release += letter;
+    }
+    return {};
 }
 
 std::vector<std::byte> unpack_bzimage(Bytes file, std::size_t limit, std::string_view what) {

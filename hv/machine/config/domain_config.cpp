@@ -100,11 +100,27 @@ std::string read_name(const XlConfig& config) {
     return *name;
 }
 
-std::string read_kernel(const XlConfig& config) {
+/// Debian's GRUB for PV guests, which boots the kernel that lies inside the guest's own disk.
+constexpr const char* pvgrub = "image:pvgrub/grub-x86_64-xen.bin";
+
+/// The kernel, or the boot loader that finds one. xm's and xl's pygrub does outside of the guest
+/// what pvgrub does inside: the same menu of the same disk.
+std::string read_kernel(const XlConfig& config, std::vector<std::string>& warnings) {
     const auto kernel = config.string("kernel");
-    if (kernel && !kernel->empty()) return *kernel;
-    if (config.has("bootloader"))
-        config.refuse("bootloader", "is not built: name the guest's kernel by kernel = \"...\"");
+    const auto bootloader = config.string("bootloader");
+    if (kernel && !kernel->empty()) {
+        if (bootloader && !bootloader->empty())
+            warnings.push_back(fmt::format("{}: kernel is given, so bootloader is ignored",
+                                           config.place_of("bootloader")));
+        return *kernel;
+    }
+    if (bootloader && !bootloader->empty()) {
+        const std::string name = std::filesystem::path(*bootloader).filename();
+        if (name == "pygrub" || name == "pvgrub") return pvgrub;
+        config.refuse("bootloader",
+                      fmt::format("takes \"pygrub\" or \"pvgrub\", not \"{}\"{}", *bootloader,
+                                  nearest_name_hint(name, {"pygrub", "pvgrub"})));
+    }
     throw ConfigError{
         fmt::format("{}: the domain has no kernel; name one: kernel = \"...\" (a file, or an image "
                     "such as image:debian-cloud/vmlinuz)",
@@ -268,7 +284,7 @@ DomainConfig parse_domain_config(const std::filesystem::path& path, std::string 
     domain.warnings = warnings_for(config);
     check_type(config);
     domain.name = read_name(config);
-    domain.kernel = read_kernel(config);
+    domain.kernel = read_kernel(config, domain.warnings);
     domain.ramdisk = config.string("ramdisk").value_or("");
     domain.command_line = read_command_line(config, domain.warnings);
     read_disks(config, domain);

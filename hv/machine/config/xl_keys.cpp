@@ -18,7 +18,7 @@ constexpr XlKey keys[] = {
     {"acpi", none}, {"acpi_firmware", none}, {"acpi_laptop_slate", none}, {"acpi_s3", none},
     {"acpi_s4", none}, {"altp2m", none}, {"altp2mhvm", none}, {"apic", none},
     {"assisted_x2apic", none}, {"assisted_xapic", none}, {"bios", none},
-    {"bios_path_override", none}, {"blkdev_start", none}, {"boot", none}, {"bootloader", none},
+    {"bios_path_override", none}, {"blkdev_start", none}, {"boot", none}, {"bootloader", used},
     {"bootloader_args", none}, {"budget", none}, {"cap", none}, {"channel", none},
     {"claim_mode", none}, {"cpu_weight", none}, {"cpuid", none}, {"cpus", none},
     {"cpus_soft", none}, {"device_model_args", none}, {"device_model_args_hvm", none},

@@ -122,7 +122,8 @@ nics = 1
 bootloader = "pygrub"
 )"});
     EXPECT_THAT(domain.warnings,
-                ElementsAre("web.cfg: without effect here: vnc, acpi, nics, bootloader"));
+                ElementsAre("web.cfg: without effect here: vnc, acpi, nics",
+                            "web.cfg:8: kernel is given, so bootloader is ignored"));
 }
 
 struct BadConfig {
@@ -203,8 +204,10 @@ TEST(DomainConfig, demands_a_name_a_kernel_and_memory) {
     EXPECT_THAT(refusal("kernel='k'\nmemory=1\n"), HasSubstr("the domain has no name"));
     EXPECT_THAT(refusal("name='n'\nmemory=1\n"), HasSubstr("the domain has no kernel"));
     EXPECT_THAT(refusal("name='n'\nkernel=''\nmemory=1\n"), HasSubstr("the domain has no kernel"));
-    EXPECT_THAT(refusal("name='n'\nbootloader='pygrub'\nmemory=1\n"),
-                HasSubstr("web.cfg:2: bootloader is not built"));
+    EXPECT_EQ(parse("name='n'\nbootloader='/usr/bin/pygrub'\nmemory=1\n").kernel,
+              "image:pvgrub/grub-x86_64-xen.bin");
+    EXPECT_THAT(refusal("name='n'\nbootloader='pigrub'\nmemory=1\n"),
+                HasSubstr("web.cfg:2: bootloader takes \"pygrub\" or \"pvgrub\", not \"pigrub\""));
     EXPECT_THAT(refusal("name='n'\nkernel='k'\n"), HasSubstr("how much memory"));
     EXPECT_EQ(parse("name='n'\nkernel='k'\nmaxmem=1\n").memory, Frames{256});
     EXPECT_THAT(refusal(""), HasSubstr("no name"));
