@@ -117,9 +117,10 @@ std::string read_kernel(const XlConfig& config, std::vector<std::string>& warnin
     if (bootloader && !bootloader->empty()) {
         const std::string name = std::filesystem::path(*bootloader).filename();
         if (name == "pygrub" || name == "pvgrub") return pvgrub;
-        config.refuse("bootloader",
-                      fmt::format("takes \"pygrub\" or \"pvgrub\", not \"{}\"{}", *bootloader,
-                                  nearest_name_hint(name, {"pygrub", "pvgrub"})));
+        config.refuse(
+            "bootloader",
+            fmt::format("takes \"pygrub\" or \"pvgrub\", not \"{}\"{}", *bootloader,
+                        nearest_name_hint(name, std::vector<std::string>{"pygrub", "pvgrub"})));
     }
     throw ConfigError{
         fmt::format("{}: the domain has no kernel; name one: kernel = \"...\" (a file, or an image "
