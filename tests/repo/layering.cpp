@@ -84,7 +84,7 @@ const std::vector<Door> doors = {
 const std::regex host_header{
     "(sys|linux|asm|arpa|netinet)/"
     ".*|(cpuid|dlfcn|elf|err|errno|fcntl|getopt|[a-z]mmintrin|limits|poll|"
-    "pthread|pty|pwd|sched|signal|spawn|termios|ucontext|unistd|x86intrin)\\.h|[a-z0-9_]+"};
+    "pthread|pty|pwd|sched|signal|spawn|stdlib|termios|ucontext|unistd|x86intrin)\\.h|[a-z0-9_]+"};
 
 /// A name that only one place may use, if any.
 struct Reserved {
