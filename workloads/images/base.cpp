@@ -23,7 +23,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kernel = "debian-cloud";
+// The kernel that usually starts this disk from outside, and the one inside: GRUB cannot unpack the
+// first.
+constexpr const char* outer_kernel = "debian-cloud";
+constexpr const char* inner_kernel = "debian-generic";
 
 // With sysvinit, which is Debian's too: systemd's start costs a guest several times the
 // instructions of all the rest.
@@ -34,8 +37,9 @@ const std::vector<std::string> packages{
 
 // For what is not there when a guest starts: its initrd has loaded the drivers of its devices.
 const std::vector<std::string> modules{
-    "xen-blkfront", "xen-netfront", "ext4",       "overlay",      "squashfs", "loop",       "tun",
-    "af_packet",    "xen-evtchn",   "xen-gntdev", "xen-gntalloc", "xenfs",    "xen-privcmd"};
+    "xen-blkfront", "xen-netfront", "ext4",  "crc32c_generic", "overlay",
+    "squashfs",     "loop",         "tun",   "af_packet",      "xen-evtchn",
+    "xen-gntdev",   "xen-gntalloc", "xenfs", "xen-privcmd"};
 
 // The first day of a machine under virtual time: for it too no file is from the future.
 constexpr std::int64_t made_at_s = 946'684'800;
@@ -88,7 +92,7 @@ public:
     std::vector<std::string> files() const override {
         return {"root.img", "root.tar.zst", "files"};
     }
-    std::vector<std::string> images() const override { return {kernel}; }
+    std::vector<std::string> images() const override { return {outer_kernel, inner_kernel}; }
     std::vector<Package> packages(const Apt& apt) const override {
         return apt.closure(ring3::packages);
     }
@@ -98,7 +102,7 @@ public:
 
 std::string Base::text() const {
     std::string text =
-        fmt::format("base, procedure 1\n{}\n{}\n{}\n{}\n", fmt::join(ring3::packages, " "),
+        fmt::format("base, procedure 2\n{}\n{}\n{}\n{}\n", fmt::join(ring3::packages, " "),
                     fmt::join(modules, " "), disk().size_bytes, base_script);
     for (const BaseFile& file : base_files())
         text += fmt::format("{} {:o}\n{}", file.path, file.permissions, file.content);
@@ -106,7 +110,6 @@ std::string Base::text() const {
 }
 
 void Base::build(const RecipeInputs& inputs, const fs::path& output) const {
-    const fs::path& kernel_files = inputs.images.at(kernel);
     DebianTree tree;
     tree.packages = inputs.packages;
     tree.script = base_script;
@@ -114,9 +117,11 @@ void Base::build(const RecipeInputs& inputs, const fs::path& output) const {
     for (const BaseFile& file : base_files())
         tree.files.add_file(file.path, file.content, file.permissions);
     for (const char* file : {"vmlinuz", "initrd", "config"})
-        tree.files.add_file(fmt::format("boot/{}", file), bytes_of(kernel_files / file));
+        tree.files.add_file(fmt::format("boot/{}", file),
+                            bytes_of(inputs.images.at(inner_kernel) / file));
     // lib is a link, so what would be in it goes to the place it leads to.
-    KernelModules{kernel_files / "modules", modules}.add_to(tree.files, "usr/");
+    for (const auto& [kernel, directory] : inputs.images)
+        KernelModules{directory / "modules", modules}.add_to(tree.files, "usr/");
 
     const PublicDirectory scratch;
     const fs::path tar = output / "root.tar";

@@ -201,6 +201,8 @@ tmpfs     /run/lock tmpfs nosuid,nodev,noexec,size=5m  0 0
 constexpr const char* grub_config = R"sh(# The menu of a boot loader that finds this disk.
 set timeout=3
 set default=0
+# The kernel is compressed so.
+insmod xzio
 
 menuentry 'Debian GNU/Linux' {
     linux /boot/vmlinuz root=/dev/xvda ro console=hvc0 quiet
@@ -241,6 +243,7 @@ const std::vector<BaseFile>& base_files() {
 // root needs no password: the console is the machine's owner's.
 const char* const base_script = R"sh(
 sed -i 's/^root:[^:]*:/root::/' /etc/shadow
+for kernel in /usr/lib/modules/*; do depmod "${kernel##*/}"; done
 mkdir -p /etc/inittab.d /usr/lib/base/dev
 cd /usr/lib/base/dev
 ln -s /proc/self/fd fd

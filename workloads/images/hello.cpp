@@ -60,9 +60,10 @@ halt() { umount -a -r 2>/dev/null; /bin/busybox halt -f; }
 
 // Disk, network, file systems, and the doors to Xen for programs in the guest. What one kernel has
 // built in is a module of another.
-const std::vector<std::string> modules{"xen-blkfront", "xen-netfront", "ext4",  "overlay",
-                                       "squashfs",     "loop",         "tun",   "af_packet",
-                                       "xen-evtchn",   "xen-gntalloc", "xenfs", "xen-privcmd"};
+const std::vector<std::string> modules{"xen-blkfront",  "xen-netfront", "ext4",  "overlay",
+                                       "squashfs",      "loop",         "tun",   "af_packet",
+                                       "xen-evtchn",    "xen-gntalloc", "xenfs", "xen-privcmd",
+                                       "crc32c_generic"};
 
 class Hello final : public Recipe {
 public:
