@@ -11,8 +11,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "cli/create_options.hpp"
 #include "cli/machine_choice.hpp"
 #include "cli/verb.hpp"
+#include "hv/machine/config/disks.hpp"
 
 namespace ring3 {
 namespace {
@@ -121,6 +123,25 @@ int attach_interface(std::span<const std::string> arguments) {
     return to_int(ExitCode::ok);
 }
 
+int attach_disk(std::span<const std::string> arguments) {
+    MachineChoice choice;
+    CommandLine line("block-attach");
+    choice.add_to(line);
+    const auto words = line.parse(arguments, {2, CommandLine::any_number, "a domain and a disk"});
+    // As xl takes it, one word or several; and as xm did: BACKEND FRONTEND MODE.
+    const std::string spec = fmt::format("{}", fmt::join(words.begin() + 1, words.end(), ","));
+    std::vector<std::string> notes;
+    const DiskSpec disk = parse_disk(spec, notes);
+    for (const std::string& note : notes) print_warning(note);
+    Json files = Json::object();
+    for (const std::string& path : {disk.source.path, disk.source.overlay_path})
+        if (!path.empty()) files[path] = resolve_file(path);
+    const Json attached = choice.connect().request(
+        "disk-attach", {{"domain", words[0]}, {"spec", spec}, {"files", std::move(files)}});
+    if (choice.json) print_json("block-attach", attached);
+    return to_int(ExitCode::ok);
+}
+
 constexpr const char* common_options =
     "  -M, --machine-name NAME   one of several machines\n"
     "      --json                the answer as one JSON document\n";
@@ -157,6 +178,16 @@ std::string attach_interface_help() {
            common_options;
 }
 
+std::string attach_disk_help() {
+    return std::string(
+               "usage: ring3 block-attach [OPTIONS] DOMAIN DISK\n"
+               "\n"
+               "Plugs a disk into a domain. DISK is as in disk = [...] of a config, such as\n"
+               "file:/path/to/disk.img,xvdb,w. It stays the domain's until block-detach.\n"
+               "\n") +
+           common_options;
+}
+
 Verb verb_for(const char* name, const char* summary, std::string help,
               int (*run)(const DeviceKind&, std::span<const std::string>), const DeviceKind& kind) {
     return {name, summary, std::move(help),
@@ -170,6 +201,8 @@ const RegisteredVerb entries[] = {
                             list_help(network), list, network)},
     RegisteredVerb{verb_for("network-detach", "unplugs a network interface from a domain",
                             detach_help(network), detach, network)},
+    RegisteredVerb{{"block-attach", "plugs a disk into a domain", attach_disk_help(), attach_disk,
+                    VerbGroup::device}},
     RegisteredVerb{
         verb_for("block-list", "lists a domain's block devices", list_help(block), list, block)},
     RegisteredVerb{verb_for("block-detach", "unplugs a block device from a domain",

@@ -141,7 +141,10 @@ void Guest::attach(std::unique_ptr<xenbus::BackEnd> device) {
 void Guest::detach(xenbus::BackEnd& device) { device.close(); }
 
 void Guest::tear_off(xenbus::BackEnd& device) {
+    const std::string kind = device.kind();
+    const std::uint32_t number = device.number();
     std::erase_if(devices_, [&](const auto& each) { return each.get() == &device; });
+    if (on_device_gone) on_device_gone(kind, number);
 }
 
 void Guest::poll_back_ends() {

@@ -81,6 +81,8 @@ public:
     void detach(xenbus::BackEnd& device);
     /// Takes a device away, whatever the guest does with it.
     void tear_off(xenbus::BackEnd& device);
+    /// Called when a device was taken away from a domain that goes on.
+    std::function<void(const std::string& kind, std::uint32_t number)> on_device_gone;
     const std::vector<std::unique_ptr<xenbus::BackEnd>>& devices() const { return devices_; }
 
     /// What back ends do without being asked: a guest that finds its console's ring full spins.

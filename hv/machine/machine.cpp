@@ -101,6 +101,11 @@ Guest& Machine::add_guest(GuestSpec spec) {
             std::make_unique<ScriptedInput>(timers_, member.guest, parameters_.input_quiet);
         member.guest.on_output = [this, &member] { member.input->output_seen(time()); };
     }
+    member.guest.on_device_gone = [&member](const std::string& kind, std::uint32_t number) {
+        if (kind == "vbd")
+            std::erase_if(member.disks,
+                          [&](const OpenedDisk& disk) { return disk.spec.number == number; });
+    };
     try {
         for (const DiskSpec& disk : member.guest.spec().config.disks) add_disk(member, disk);
         start(member);
@@ -129,6 +134,17 @@ void Machine::check_recording() {
             "{}: is the record of another run: its machine file, configs, kernel or initrd differ",
             recording_.replay.string())};
     inputs_.read_from(std::move(record));
+}
+
+void Machine::attach(Guest& guest, const DiskSpec& disk) {
+    const bool is_taken = std::ranges::any_of(guest.devices(), [&](const auto& device) {
+        return device->kind() == "vbd" && device->number() == disk.number;
+    });
+    if (is_taken)
+        throw ConfigError{fmt::format("\"{}\" has a disk {} already", guest.name(), disk.vdev)};
+    Member& member = *by_id_.at(guest.domain()->id());
+    add_disk(member, disk);
+    attach_disk(member, member.disks.back());
 }
 
 void Machine::attach(Guest& guest, const VifSpec& vif) {

@@ -70,6 +70,8 @@ public:
     /// Plugs an interface into a guest that has a domain. Between two slices only; throws as
     /// make_vif() does.
     void attach(Guest& guest, const VifSpec& vif);
+    /// Opens a disk and plugs it in. It stays the guest's, through reboots, until it is detached.
+    void attach(Guest& guest, const DiskSpec& disk);
     /// In the order of their making.
     std::vector<Guest*> guests();
     End run();

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "hv/control/command.hpp"
+#include "hv/machine/config/disks.hpp"
 #include "hv/machine/config/vifs.hpp"
 
 namespace ring3 {
@@ -110,8 +111,21 @@ Reply attach_vif(Service& service, const Arguments& arguments) {
     return {{{"number", vif.number}, {"warnings", warnings}}, nullptr};
 }
 
-const RegisteredCommands entries{
-    {"device-list", list}, {"device-detach", detach}, {"vif-attach", attach_vif}};
+Reply attach_disk(Service& service, const Arguments& arguments) {
+    Guest& guest = living_guest_named(service.machine, arguments.string("domain"));
+    std::vector<std::string> notes;  // the client has shown them
+    DiskSpec disk = parse_disk(arguments.string("spec"), notes);
+    const Arguments files(arguments.object("files"));
+    for (std::string* path : {&disk.source.path, &disk.source.overlay_path})
+        if (!path->empty()) *path = files.string(path->c_str());
+    service.machine.attach(guest, disk);
+    return {{{"number", disk.number}, {"name", disk.vdev}}, nullptr};
+}
+
+const RegisteredCommands entries{{"disk-attach", attach_disk},
+                                 {"device-list", list},
+                                 {"device-detach", detach},
+                                 {"vif-attach", attach_vif}};
 
 }  // namespace
 }  // namespace ring3
