@@ -10,6 +10,7 @@
 
 #include <array>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -29,6 +30,13 @@ struct Entry {
     bool masks_events;
     FrameKind kind = FrameKind::ordinary;
     std::optional<std::uint32_t> error_code = std::nullopt;
+    /// For messages: what is delivered.
+    std::string_view what;
+    std::optional<std::uint8_t> vector = std::nullopt;
+
+    std::string name() const {
+        return vector ? fmt::format("vector {}", *vector) : std::string(what);
+    }
 };
 
 /// The words of a frame, in the order in which memory holds them.
@@ -73,10 +81,10 @@ Frame64 make_frame(const Vcpu& vcpu, const Entry& entry) {
     return frame;
 }
 
-bool enter(Vcpu& vcpu, const Entry& entry, std::string_view what) {
+bool enter(Vcpu& vcpu, const Entry& entry) {
     CpuState& cpu = vcpu.cpu;
     if (entry.handler == 0) {
-        vcpu.domain().crash(vcpu, fmt::format("the guest has no handler for {}", what));
+        vcpu.domain().crash(vcpu, fmt::format("the guest has no handler for {}", entry.name()));
         return false;
     }
     const Frame64 frame = make_frame(vcpu, entry);
@@ -87,7 +95,7 @@ bool enter(Vcpu& vcpu, const Entry& entry, std::string_view what) {
     if (fault) {
         vcpu.domain().crash(vcpu, fmt::format("{} cannot be delivered: the guest kernel's stack at "
                                               "{:016x} is not writable",
-                                              what, fault->address.raw));
+                                              entry.name(), fault->address.raw));
         return false;
     }
     if (!cpu.kernel_mode) vcpu.toggle_guest_mode();
@@ -121,14 +129,16 @@ bool can_return_to(Vcpu& vcpu) {
 
 bool enter_trap(Vcpu& vcpu, std::uint8_t vector, std::optional<std::uint32_t> error_code) {
     const TrapGate& gate = vcpu.traps[vector];
-    return enter(
-        vcpu,
-        {.handler = gate.address, .masks_events = gate.masks_events, .error_code = error_code},
-        fmt::format("vector {}", vector));
+    return enter(vcpu, {.handler = gate.address,
+                        .masks_events = gate.masks_events,
+                        .error_code = error_code,
+                        .what = {},
+                        .vector = vector});
 }
 
 bool enter_event_callback(Vcpu& vcpu) {
-    return enter(vcpu, {.handler = vcpu.event_callback.address, .masks_events = true}, "events");
+    return enter(vcpu,
+                 {.handler = vcpu.event_callback.address, .masks_events = true, .what = "events"});
 }
 
 bool enter_syscall(Vcpu& vcpu, std::uint8_t length) {
@@ -139,11 +149,10 @@ bool enter_syscall(Vcpu& vcpu, std::uint8_t length) {
         --vcpu.cpu.retired;
         return enter_trap(vcpu, invalid_opcode, std::nullopt);
     }
-    return enter(vcpu,
-                 {.handler = callback.address,
-                  .masks_events = callback.masks_events,
-                  .kind = FrameKind::syscall},
-                 "SYSCALL");
+    return enter(vcpu, {.handler = callback.address,
+                        .masks_events = callback.masks_events,
+                        .kind = FrameKind::syscall,
+                        .what = "SYSCALL"});
 }
 
 bool return_from_trap(Vcpu& vcpu) {
@@ -185,11 +194,10 @@ bool return_from_trap(Vcpu& vcpu) {
     if (can_return_to(vcpu)) return true;
 
     const Callback& failsafe = vcpu.failsafe_callback;
-    return enter(vcpu,
-                 {.handler = failsafe.address,
-                  .masks_events = failsafe.masks_events,
-                  .kind = FrameKind::failsafe},
-                 "a return to bad segments or RIP (failsafe callback)");
+    return enter(vcpu, {.handler = failsafe.address,
+                        .masks_events = failsafe.masks_events,
+                        .kind = FrameKind::failsafe,
+                        .what = "a return to bad segments or RIP (failsafe callback)"});
 }
 
 }  // namespace ring3

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "hv/cpu/decode/insn.hpp"
+#include "hv/cpu/decode/shape.hpp"
 
 namespace ring3 {
 namespace {
@@ -361,10 +362,6 @@ void note_memory(const ZydisDecodedInstruction& z, const ZydisDecodedOperand& op
     }
     m.index = general_register(operand.mem.index).number;
     m.scale = m.index == no_register ? 1 : operand.mem.scale;
-    for (const auto r : {m.base, m.index}) {
-        if (r != no_register)
-            insn.registers = static_cast<std::uint16_t>(insn.registers | (1u << r));
-    }
 }
 
 void note_operands(const ZydisDecodedInstruction& z, std::span<const ZydisDecodedOperand> operands,
@@ -450,6 +447,21 @@ void decode_into(const ZydisDecodedInstruction& z, std::span<const ZydisDecodedO
         insn.flags_read = static_cast<std::uint32_t>(rflags::arithmetic);
 }
 
+/// How the immediate is encoded, and whether others of this shape may be derived.
+ImmediateEncoding immediate_of(const ZydisDecodedInstruction& z) {
+    ImmediateEncoding out;
+    const auto& imm = z.raw.imm;
+    out.size = static_cast<std::uint8_t>(imm[0].size / 8);
+    out.is_signed = imm[0].is_signed != 0;
+    const bool has_modrm = (z.attributes & ZYDIS_ATTRIB_HAS_MODRM) != 0;
+    const bool is_absolute = !has_modrm && z.raw.disp.size != 0;
+    out.is_whole_difference = z.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY && imm[1].size == 0 &&
+                              !is_absolute && z.mnemonic != ZYDIS_MNEMONIC_PAUSE &&
+                              // The count says which flags change.
+                              !(is_shift_or_rotate(z.mnemonic) && imm[0].size != 0);
+    return out;
+}
+
 /// Where the opcode starts: behind legacy prefixes and REX (or at the VEX prefix).
 std::uint8_t opcode_start(const Insn& insn) {
     std::uint8_t at = 0;
@@ -466,13 +478,22 @@ std::uint8_t opcode_start(const Insn& insn) {
 
 }  // namespace
 
-bool decode(std::span<const std::uint8_t> bytes, IsaLevel level, Insn& insn) {
+void note_address_registers(Insn& insn) {
+    for (const auto r : {insn.memory.base, insn.memory.index}) {
+        if (r != no_register)
+            insn.registers = static_cast<std::uint16_t>(insn.registers | (1u << r));
+    }
+}
+
+bool decode_all_but_address(std::span<const std::uint8_t> bytes, IsaLevel level, Insn& insn,
+                            ImmediateEncoding& immediate) {
     static const ZydisDecoder decoders[] = {make_decoder(IsaLevel::x86_64_v2),
                                             make_decoder(IsaLevel::x86_64_v3)};
     const auto& decoder = decoders[static_cast<std::size_t>(level)];
     ZydisDecodedInstruction z;
     ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
     insn = Insn{};
+    immediate = ImmediateEncoding{};
     const auto limit = std::min<std::size_t>(bytes.size(), ZYDIS_MAX_INSTRUCTION_LENGTH);
     const ZyanStatus status = ZydisDecoderDecodeFull(&decoder, bytes.data(), limit, &z, operands);
     if (status == ZYDIS_STATUS_NO_MORE_DATA && limit < ZYDIS_MAX_INSTRUCTION_LENGTH) return false;
@@ -494,10 +515,18 @@ bool decode(std::span<const std::uint8_t> bytes, IsaLevel level, Insn& insn) {
         std::array<std::uint8_t, ZYDIS_MAX_INSTRUCTION_LENGTH> exchange{};
         std::copy_n(bytes.begin(), insn.length, exchange.begin());
         std::replace(exchange.begin(), exchange.begin() + insn.length, 0xf3, 0x3e);
-        return decode({exchange.data(), insn.length}, level, insn);
+        return decode_all_but_address({exchange.data(), insn.length}, level, insn, immediate);
     }
     decode_into(z, {operands, z.operand_count}, insn);
+    immediate = immediate_of(z);
     return true;
+}
+
+bool decode(std::span<const std::uint8_t> bytes, IsaLevel level, Insn& insn) {
+    ImmediateEncoding immediate;
+    const bool is_complete = decode_all_but_address(bytes, level, insn, immediate);
+    note_address_registers(insn);
+    return is_complete;
 }
 
 std::string disassemble(const Insn& insn, Vaddr rip) {

@@ -8,25 +8,29 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <span>
+#include <vector>
 
+#include "hv/cpu/decode/decoder.hpp"
 #include "hv/cpu/decode/insn.hpp"
 
 namespace ring3 {
 
-/// Looks ahead in one page of guest code. Decoded instructions are kept while the object lives, and
-/// so is the range of bytes that answers depended on.
+/// Looks ahead in one page of guest code at a time. What it decoded is kept until the next page,
+/// and so is the range of bytes that answers depended on.
 class FlagScan {
 public:
-    FlagScan(std::span<const std::uint8_t> page, IsaLevel level) : page_(page), level_(level) {}
+    explicit FlagScan(Decoder& decoder);
 
-    /// The instruction at this offset; null where it leaves the page.
+    /// From now on offsets are into this page, or into a view of two neighbours.
+    void begin(std::span<const std::uint8_t> page);
+
+    /// The instruction at this offset; null where it leaves the page. Valid until begin().
     const Insn* insn(std::uint32_t offset);
 
     /// Arithmetic flags that code from `offset` on may read before overwriting them. Code that
     /// leaves the page, and whatever leaves straight-line translation, counts as reading all.
-    std::uint32_t live(std::uint32_t offset) { return live(offset, scan_limit); }
+    std::uint32_t live(std::uint32_t offset);
 
     /// Bytes [first, last) that the answers so far were read from.
     std::uint32_t first_byte() const { return first_; }
@@ -34,13 +38,25 @@ public:
 
 private:
     static constexpr unsigned scan_limit = 24;
+    static constexpr std::uint16_t unknown = 0xffff;
 
+    /// What is known of an offset, if `generation` is that of the page.
+    struct Known {
+        std::uint32_t generation = 0;
+        std::uint16_t insn = unknown;
+        std::uint16_t live = unknown;
+    };
+
+    Known& known(std::uint32_t offset);
     std::uint32_t live(std::uint32_t offset, unsigned budget);
 
+    Decoder& decoder_;
     std::span<const std::uint8_t> page_;
-    IsaLevel level_;
-    std::map<std::uint32_t, Insn> insns_;
-    std::uint32_t first_ = 4096, last_ = 0;
+    std::uint32_t generation_ = 0;
+    std::vector<Known> known_;
+    /// Never grows beyond what is reserved, so that pointers into it stay.
+    std::vector<Insn> insns_;
+    std::uint32_t first_ = 0, last_ = 0;
 };
 
 }  // namespace ring3

@@ -106,12 +106,15 @@ struct Insn {
     /// General registers that are encoded, implied or part of an address: bit n = register n.
     std::uint16_t registers = 0;
 
+    /// C++ does it (or gives its fault) between blocks.
+    bool is_left_to_cpp() const {
+        return form == Form::emulated || form == Form::undefined || form == Form::not_built;
+    }
     /// The next instruction is not (only) the one behind this.
     bool ends_block() const {
         return form == Form::call || form == Form::call_indirect || form == Form::ret ||
                form == Form::jump || form == Form::jump_indirect || form == Form::jump_if ||
-               form == Form::count_jump || form == Form::emulated || form == Form::undefined ||
-               form == Form::not_built;
+               form == Form::count_jump || is_left_to_cpp();
     }
 };
 

@@ -197,17 +197,9 @@ void AddressCaches::forget_jumps() {
     }
 }
 
-void AddressCaches::forget_jumps_to(Mfn frame) {
-    if (is_stale_) return;
-    for (unsigned m = 0; m < 2; ++m) {
-        for (auto& [page, entry] : modes_[m].pages) {
-            if (entry.frame != frame) continue;
-            forget_page(m, entry);
-            // An instruction at the end of the page before may straddle into this frame.
-            const auto before = modes_[m].pages.find(page - page_size);
-            if (before != modes_[m].pages.end()) forget_page(m, before->second);
-        }
-    }
+void AddressCaches::forget_jump(Vaddr rip, bool kernel_mode, std::uint64_t entry) {
+    auto& known = context_.jumps[kernel_mode ? 1 : 0][rip.raw & (Context::jump_entries - 1)];
+    if (known == entry) known = miss_stub_;
 }
 
 }  // namespace ring3

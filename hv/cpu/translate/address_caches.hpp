@@ -48,9 +48,10 @@ public:
     void drop_all() { is_stale_ = true; }
     /// Translations to this frame: all of them, or only the right to store.
     void drop_frame(Mfn frame, Access right);
-    /// All blocks are gone, or those of one frame.
+    /// All blocks are gone.
     void forget_jumps();
-    void forget_jumps_to(Mfn frame);
+    /// The block that could be entered here is gone.
+    void forget_jump(Vaddr rip, bool kernel_mode, std::uint64_t entry);
 
 private:
     struct Mode {

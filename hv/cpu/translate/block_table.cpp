@@ -46,6 +46,8 @@ Block& BlockTable::add(const BlockKey& key, Translation&& translation) {
     block->guest_length = translation.guest_length;
     block->first_byte = translation.first_byte;
     block->last_byte = translation.last_byte;
+    block->live_behind = translation.live_behind;
+    block->emulated = std::move(translation.emulated);
     block->sites = std::move(translation.sites);
     for (const auto& site : translation.links) block->links.push_back({site, std::nullopt});
     cache_.append(translation.host_code);
@@ -95,9 +97,11 @@ void BlockTable::remove(std::uint32_t number) {
     blocks_[number].reset();
 }
 
-bool BlockTable::drop(Mfn frame, std::uint64_t offset, std::uint64_t length) {
+std::vector<BlockTable::Dropped> BlockTable::drop(Mfn frame, std::uint64_t offset,
+                                                  std::uint64_t length) {
+    std::vector<Dropped> dropped;
     const auto found = by_frame_.find(frame.raw);
-    if (found == by_frame_.end()) return true;
+    if (found == by_frame_.end()) return dropped;
     const std::vector<std::uint32_t> numbers = found->second;
     for (const std::uint32_t number : numbers) {
         const Block& block = at(number);
@@ -105,13 +109,13 @@ bool BlockTable::drop(Mfn frame, std::uint64_t offset, std::uint64_t length) {
         const bool second = block.straddles() && block.key.second_frame == frame;
         const std::uint64_t first = second ? 0 : block.first_byte;
         const std::uint64_t last = second ? 16 : block.last_byte;
-        if (offset < last && first < offset + length) remove(number);
+        if (offset >= last || first >= offset + length) continue;
+        dropped.push_back({block.key.rip, block.key.kernel_mode, block.checked_entry});
+        remove(number);
     }
     const auto left = by_frame_.find(frame.raw);
-    if (left == by_frame_.end()) return true;
-    if (!left->second.empty()) return false;
-    by_frame_.erase(left);
-    return true;
+    if (left != by_frame_.end() && left->second.empty()) by_frame_.erase(left);
+    return dropped;
 }
 
 std::vector<Mfn> BlockTable::frames() const {

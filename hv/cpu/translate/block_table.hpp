@@ -45,6 +45,8 @@ struct Block {
     std::uint32_t guest_length = 0;
     /// Bytes of the frame that the translation depends on.
     std::uint32_t first_byte = 0, last_byte = 0;
+    std::uint16_t live_behind = 0;
+    std::unique_ptr<const Insn> emulated;
     std::vector<InsnSite> sites;
     struct Link {
         LinkSite site;
@@ -77,8 +79,14 @@ public:
     /// Makes link `number` (block * 2 + k) of one block lead to another one.
     void link(std::uint32_t number, Block& to);
 
-    /// Drops the blocks that depend on these bytes of a frame; true: the frame has no block left.
-    bool drop(Mfn frame, std::uint64_t offset, std::uint64_t length);
+    /// Where a block that was dropped could be entered.
+    struct Dropped {
+        Vaddr rip{};
+        bool kernel_mode = true;
+        std::uint64_t checked_entry = 0;
+    };
+    /// Drops the blocks that depend on these bytes of a frame.
+    std::vector<Dropped> drop(Mfn frame, std::uint64_t offset, std::uint64_t length);
     bool has_code(Mfn frame) const { return by_frame_.contains(frame.raw); }
     /// Frames that have blocks.
     std::vector<Mfn> frames() const;

@@ -58,12 +58,13 @@ struct alignas(64) Context {
     std::uint32_t trap_vector;
     std::uint64_t borrowed[2];  ///< host registers lent to one instruction
     std::uint64_t scratch;
-    std::uint64_t fpu_image;     ///< host address of the guest's XSAVE area
-    std::uint64_t fpu_absent;    ///< 0: the guest's FPU state is in the host's registers
-    std::uint64_t fpu_disabled;  ///< CR0.TS
-    std::uint64_t host_mxcsr;    ///< MXCSR for C++
-    std::uint64_t bounce[2];     ///< host addresses that stand for the memory operands
-    void* owner;                 ///< first argument of the access helper
+    std::uint64_t fpu_image;          ///< host address of the guest's XSAVE area
+    std::uint64_t fpu_absent;         ///< 0: the guest's FPU state is in the host's registers
+    std::uint64_t fpu_disabled;       ///< CR0.TS
+    std::uint64_t fpu_image_changed;  ///< 1: saved since C++ last looked
+    std::uint64_t host_mxcsr;         ///< MXCSR for C++
+    std::uint64_t bounce[2];          ///< host addresses that stand for the memory operands
+    void* owner;                      ///< first argument of the access helper
 
     std::uint64_t tag_mask;   ///< Tlb::index_mask >> 3 << 12: PEXT mask of an address' TLB index
     std::uint64_t page_mask;  ///< ~0xfff

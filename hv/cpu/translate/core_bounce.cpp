@@ -98,6 +98,7 @@ std::optional<Exit> TranslatorCore::bounce_at(CpuState& state) {
     }
     state.rip = context_->target;
     state.retired += 1;
+    live_.reset();
     return {};
 }
 

@@ -44,9 +44,11 @@ const std::uint8_t* TranslatorCore::code_at(Vaddr rip, std::size_t& size, BlockK
     key.frame = first->frame;
     const std::uint8_t* const host = first->host;
     const std::uint64_t offset = page_offset(rip);
-    Insn insn;
     size = page_size;
-    if (decode({host + offset, page_size - offset}, settings_.level, insn)) return host;
+    constexpr std::uint64_t longest_insn = 15;
+    if (offset + longest_insn <= page_size) return host;
+    Insn insn;
+    if (translator_.decoder().decode({host + offset, page_size - offset}, insn)) return host;
     // The instruction straddles: only now is the next page fetched, as the CPU would.
     const Vaddr next = page_of(rip) + page_size;
     if (!is_canonical(next)) {
@@ -73,7 +75,7 @@ std::optional<Insn> TranslatorCore::insn_at(Vaddr rip, bool kernel_mode, Exit& f
     if (code == nullptr) return {};
     Insn insn;
     const std::uint64_t offset = page_offset(rip);
-    HV_CHECK(decode({code + offset, size - offset}, settings_.level, insn),
+    HV_CHECK(translator_.decoder().decode({code + offset, size - offset}, insn),
              "fifteen bytes are enough for any instruction");
     return insn;
 }
@@ -122,12 +124,16 @@ void TranslatorCore::make_room() {
 }
 
 void TranslatorCore::code_written(Mfn frame, std::uint64_t offset, std::uint64_t length) {
-    // Jump-cache entries may lead to the dropped blocks, and links are taken back by the table.
-    ++epoch_;
+    const auto dropped = blocks_.drop(frame, offset, length);
     Frame& entry = frames_.at(frame);
-    contexts_.for_each_user_of(
-        entry, [frame](AddressCaches& addresses) { addresses.forget_jumps_to(frame); });
-    if (blocks_.drop(frame, offset, length)) entry.has_code = false;
+    entry.has_code = blocks_.has_code(frame);
+    if (dropped.empty()) return;
+    // Links are taken back by the table.
+    ++epoch_;
+    contexts_.for_each_user_of(entry, [&dropped](AddressCaches& addresses) {
+        for (const auto& block : dropped)
+            addresses.forget_jump(block.rip, block.kernel_mode, block.checked_entry);
+    });
 }
 
 void TranslatorCore::page_changed(DomainId domain, Vaddr page) {

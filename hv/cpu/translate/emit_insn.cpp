@@ -53,7 +53,8 @@ bool BlockEmitter::instruction(const Insn& insn, std::uint32_t offset, std::uint
     operand_ = 0;
     out_.sites.push_back({static_cast<std::uint32_t>(a_.offset()),
                           static_cast<std::uint16_t>(page + offset - request_.rip),
-                          {no_register, no_register}});
+                          {no_register, no_register},
+                          static_cast<std::uint16_t>(live_before)});
     switch (insn.form) {
         case Form::plain: {
             const bool define = (insn.flags_undefined & live_after) != 0;

@@ -26,6 +26,10 @@ public:
     std::vector<std::uint8_t> emit(Stubs& out) {
         out.enter = here();
         enter();
+        for (const bool kernel_mode : {false, true}) {
+            out.lookup[kernel_mode ? 1 : 0] = here();
+            lookup(kernel_mode);
+        }
         out.addresses.access = here();
         access();
         out.addresses.load_fpu = here();
@@ -82,6 +86,7 @@ private:
 
     /// RDI = image; clobbers RAX and RDX.
     void save_fpu() {
+        a_.mov(context_word(offsetof(Context, fpu_image_changed)), 1);
         if (avx_) {
             a_.mov(x86::eax, avx_components);
             a_.xor_(x86::edx, x86::edx);
@@ -109,6 +114,16 @@ private:
         a_.mov(context_word(offsetof(Context, host_rsp)), x86::rsp);
         load_guest();
         a_.jmp(context_word(offsetof(Context, entry)));
+    }
+
+    void lookup(bool kernel_mode) {
+        a_.mov(x86::r11, context_word(offsetof(Context, target)));
+        a_.movzx(x86::ecx, x86::r11w);
+        x86::Mem entry = x86::ptr(0, x86::rcx, 3, 8);
+        entry.setOffset(static_cast<std::int64_t>(offsetof(Context, jumps) +
+                                                  (kernel_mode ? sizeof(Context::jumps) / 2 : 0)));
+        entry.setSegment(x86::gs);
+        a_.jmp(entry);
     }
 
     void access() {

@@ -20,6 +20,8 @@ struct Stubs {
     /// void enter(): jumps to Context::entry, and returns when a block leaves. The GS base must be
     /// the Context.
     std::uint64_t enter = 0;
+    /// Entries that go through the jump cache of user mode and kernel mode to Context::target.
+    std::uint64_t lookup[2] = {};
     /// Where the signal handler sends a block that trapped.
     std::uint64_t trap = 0;
 };

@@ -24,8 +24,9 @@ HostFeatures HostFeatures::baseline() {
     return features;
 }
 
-Translation BlockTranslator::translate(const TranslationRequest& request) const {
-    FlagScan scan(request.code, level_);
+Translation BlockTranslator::translate(const TranslationRequest& request) {
+    FlagScan& scan = scan_;
+    scan.begin(request.code);
     const auto start = static_cast<std::uint32_t>(request.rip - request.page);
     const auto page_end = static_cast<std::uint32_t>(page_size);
 
@@ -57,6 +58,9 @@ Translation BlockTranslator::translate(const TranslationRequest& request) const 
     }
     if (open) emitter.go_to(request.page + at);
     Translation out = emitter.finish();
+    const Insn& last = *scan.insn(offsets.back());
+    if (last.is_left_to_cpp()) out.emulated = std::make_unique<const Insn>(last);
+    out.live_behind = static_cast<std::uint16_t>(live(at));
     out.guest_length = at - start;
     out.first_byte = std::min(scan.first_byte(), start);
     out.last_byte = std::max(scan.last_byte(), at);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct InsnSite {
     std::uint16_t guest_offset = 0;  ///< from the block's RIP
     /// Host registers whose values are in Context::borrowed while the instruction itself runs.
     std::int8_t borrowed[2] = {no_register, no_register};
+    std::uint16_t live = 0;  ///< arithmetic flags that are live before it (FlagScan)
 };
 
 /// A direct branch that can be linked: its rel32 starts at `host_offset`.
@@ -66,6 +68,9 @@ struct Translation {
     std::vector<InsnSite> sites;
     std::vector<LinkSite> links;
     std::uint32_t guest_length = 0;
+    std::uint16_t live_behind = 0;  ///< arithmetic flags that are live behind the last instruction
+    /// The last instruction, where it is for hv/cpu/emulate.
+    std::unique_ptr<const Insn> emulated;
     /// Bytes of the page that the translation depends on (flags are looked up ahead).
     std::uint32_t first_byte = 0, last_byte = 0;
 };
@@ -84,16 +89,22 @@ struct HostFeatures {
 class BlockTranslator {
 public:
     BlockTranslator(const HostFeatures& host, const StubAddresses& stubs, IsaLevel level)
-        : host_(host), stubs_(stubs), level_(level) {}
+        : host_(host), stubs_(stubs), decoder_(level), scan_(decoder_) {}
+    BlockTranslator(const BlockTranslator&) = delete;
+    BlockTranslator& operator=(const BlockTranslator&) = delete;
 
     /// The first instruction must lie inside `request.code`. Instructions behind it that do not are
     /// left to the next block.
-    Translation translate(const TranslationRequest& request) const;
+    Translation translate(const TranslationRequest& request);
+
+    Decoder& decoder() { return decoder_; }
+    FlagScan& scan() { return scan_; }
 
 private:
     HostFeatures host_;
     const StubAddresses& stubs_;
-    IsaLevel level_;
+    Decoder decoder_;
+    FlagScan scan_;
 };
 
 }  // namespace ring3

@@ -67,6 +67,8 @@ void TranslatorCore::store(CpuState& state) const {
     state.gpr = c.gpr;
     state.rflags = (state.rflags & ~(rflags::arithmetic | rflags::df)) |
                    (c.flags & rflags::arithmetic) | (c.direction != 0 ? rflags::df : 0);
+    if (context_->fpu_image_changed == 0) return;
+    context_->fpu_image_changed = 0;
     make_fpu_image_canonical(state);
 }
 
@@ -85,6 +87,7 @@ Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_
     std::optional<Exit> exit;
     while (!exit && state.retired - first < budget) {
         context_->budget = budget - (state.retired - first);
+        live_.reset();
         exit = wants_single_steps(state) ? debug_step(state, environment)
                                          : run_blocks(state, environment);
     }
@@ -104,32 +107,19 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
     load(state);
     Context& c = *context_;
     const std::uint64_t budget = c.budget;
-    const auto settle = [&](Vaddr rip) {
+    const auto settle = [&](Vaddr rip, std::optional<std::uint32_t> live) {
         state.retired += budget - c.budget;
         state.rip = rip.raw;
+        live_ = live;
         store(state);
     };
-    Vaddr rip{state.rip};
-    auto variant = Variant::normal;
-    constexpr std::uint32_t no_link = ~0u;
-    std::uint32_t link_from = no_link;
-    bool from_miss = false;
+    c.target = state.rip;
+    std::uint64_t entry = stubs_.lookup[kernel_mode_ ? 1 : 0];
     while (true) {
-        Exit fault;
-        const std::uint64_t epoch = epoch_;
-        Block* block = block_at(rip, kernel_mode_, variant, fault);
-        if (block == nullptr) {
-            settle(rip);
-            return fault;
-        }
-        if (link_from != no_link && epoch == epoch_) blocks_.link(link_from, *block);
-        if (from_miss && variant == Variant::normal) {
-            addresses_->remember_jump(rip, block->checked_entry);
-        }
-        link_from = no_link;
-        from_miss = false;
-        variant = Variant::normal;
-        enter(block->direct_entry);
+        enter(entry);
+        Vaddr rip{};
+        auto variant = Variant::normal;
+        std::optional<std::uint32_t> link_from;
         switch (static_cast<Leave>(c.leave)) {
             case Leave::link:
                 rip = blocks_.at(c.link / 2).links[c.link % 2].site.target;
@@ -137,25 +127,23 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                 break;
             case Leave::miss:
                 rip = {c.target};
-                from_miss = true;
                 if (c.budget == 0) {
-                    settle(rip);
+                    settle(rip, {});
                     return {};
                 }
                 break;
-            case Leave::budget:
-                rip = blocks_.at(c.link / 2).key.rip;
-                if (c.budget == 0) {
-                    settle(rip);
-                    return {};
-                }
-                if (end_ == RunEnd::near && c.budget < budget) {
-                    settle(rip);
+            case Leave::budget: {
+                const Block& next = blocks_.at(c.link / 2);
+                rip = next.key.rip;
+                if (c.budget == 0 || (end_ == RunEnd::near && c.budget < budget)) {
+                    settle(rip, next.sites.front().live);
+                    if (c.budget == 0) return {};
                     return Exit{};
                 }
                 // Fewer instructions are left than the block has: one by one, to the exact end.
                 variant = Variant::single;
                 break;
+            }
             case Leave::access:
             case Leave::no_fpu:
             case Leave::trap: {
@@ -163,27 +151,40 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                 const InsnSite& site = at.site_of(c.site);
                 // The block took its whole length from the budget; what was not retired comes back.
                 c.budget += at.sites.size() - at.index_of(site);
-                rip = at.key.rip + site.guest_offset;
                 if (static_cast<Leave>(c.leave) == Leave::trap) {
                     for (std::size_t i = 0; i < 2; ++i) {
                         if (site.borrowed[i] == no_register) continue;
                         c.gpr[static_cast<std::size_t>(site.borrowed[i])] = c.borrowed[i];
                     }
                 }
-                settle(rip);
+                settle(at.key.rip + site.guest_offset, site.live);
                 if (static_cast<Leave>(c.leave) == Leave::no_fpu) return exception(7);
                 if (static_cast<Leave>(c.leave) == Leave::trap) return trapped(state);
                 return bounce_at(state);
             }
             case Leave::emulate: {
-                Block& at = blocks_.at(c.link / 2);
+                const Block& at = blocks_.at(c.link / 2);
+                const InsnSite& site = at.sites.back();
                 c.budget += 1;
-                settle(at.key.rip + at.sites.back().guest_offset);
-                return emulate_at(state, environment);
+                settle(at.key.rip + site.guest_offset, site.live);
+                return emulate_at(at, state, environment);
             }
             case Leave::bounced:
                 HV_CHECK(false, "only bounce_at() runs bounced blocks");
         }
+        Exit fault;
+        const std::uint64_t epoch = epoch_;
+        Block* const block = block_at(rip, kernel_mode_, variant, fault);
+        if (block == nullptr) {
+            settle(rip, {});
+            return fault;
+        }
+        if (link_from) {
+            if (epoch == epoch_) blocks_.link(*link_from, *block);
+        } else if (variant == Variant::normal) {
+            addresses_->remember_jump(rip, block->checked_entry);
+        }
+        entry = block->direct_entry;
     }
 }
 
@@ -207,25 +208,40 @@ Exit TranslatorCore::trapped(CpuState& state) {
     }
 }
 
-std::optional<Exit> TranslatorCore::emulate_at(CpuState& state, Environment& environment) {
-    Exit fetch_fault;
-    const auto insn = insn_at({state.rip}, state.kernel_mode, fetch_fault);
-    if (!insn) return fetch_fault;
+std::optional<Exit> TranslatorCore::emulate_at(const Block& block, CpuState& state,
+                                               Environment& environment) {
+    // Copied: what it does may drop its own block.
+    const Insn insn = *block.emulated;
+    const std::uint32_t live_behind = block.live_behind;
+    const std::uint64_t behind = state.rip + insn.length;
     EmulationContext c{state, *this, environment, settings_.level, context_->budget};
-    const Emulated done = emulate(*insn, c);
+    const Emulated done = emulate(insn, c);
     state.retired += done.retired;
+    if (done.retired != 0) {
+        if (state.rip == behind)
+            live_ = live_behind;
+        else
+            live_.reset();
+    }
     addresses_->use(state);
     return done.exit;
 }
 
+/// Flags that are dead where the run ended read as zero (FlagScan).
 void TranslatorCore::normalise_flags(CpuState& state) {
-    const Vaddr page = page_of(Vaddr{state.rip});
-    if (!is_canonical(page)) return;
-    const WalkResult found = probe(frames_, state.root(), page, Access::execute, state.domain);
-    if (found.kind != WalkResult::Kind::mapped || found.mfn == invalid_mfn) return;
-    FlagScan scan({reinterpret_cast<const std::uint8_t*>(found.host), page_size}, settings_.level);
-    const std::uint64_t live = scan.live(static_cast<std::uint32_t>(page_offset(Vaddr{state.rip})));
+    const std::uint64_t live = live_ ? *live_ : live_flags_at(state);
     state.rflags &= ~(rflags::arithmetic & ~live);
+}
+
+std::uint32_t TranslatorCore::live_flags_at(const CpuState& state) {
+    constexpr auto all = static_cast<std::uint32_t>(rflags::arithmetic);
+    const Vaddr page = page_of(Vaddr{state.rip});
+    if (!is_canonical(page)) return all;
+    const WalkResult found = probe(frames_, state.root(), page, Access::execute, state.domain);
+    if (found.kind != WalkResult::Kind::mapped || found.mfn == invalid_mfn) return all;
+    FlagScan& scan = translator_.scan();
+    scan.begin({reinterpret_cast<const std::uint8_t*>(found.host), page_size});
+    return scan.live(static_cast<std::uint32_t>(page_offset(Vaddr{state.rip})));
 }
 
 }  // namespace ring3

@@ -48,13 +48,14 @@ private:
     std::optional<Exit> step(CpuState& state, Environment& environment);
     std::optional<Exit> run_blocks(CpuState& state, Environment& environment);
     void enter(std::uint64_t entry);
-    std::optional<Exit> emulate_at(CpuState& state, Environment& environment);
+    std::optional<Exit> emulate_at(const Block& block, CpuState& state, Environment& environment);
     std::optional<Exit> bounce_at(CpuState& state);
     std::optional<Exit> copy_operands(std::span<const Operand> operands);
     bool run_bounced(const Block& block, CpuState& state);
     bool refuses_alignment(const Block& block, const CpuState& state, const Operand& operand);
     Exit trapped(CpuState& state);
     void normalise_flags(CpuState& state);
+    std::uint32_t live_flags_at(const CpuState& state);
     bool wants_single_steps(const CpuState& state) const;
     std::optional<Exit> debug_step(CpuState& state, Environment& environment);
 
@@ -90,6 +91,8 @@ private:
     AddressCaches* addresses_ = nullptr;
     bool kernel_mode_ = true;
     RunEnd end_ = RunEnd::exact;
+    /// Arithmetic flags that are live where the run has ended, if a block knows them.
+    std::optional<std::uint32_t> live_;
     /// Links of before the cache was last emptied must not be patched.
     std::uint64_t epoch_ = 0;
     std::vector<std::uint8_t> two_pages_;
