@@ -316,9 +316,15 @@ void note_flags(const ZydisDecodedInstruction& z, Insn& insn) {
 void note_register(const ZydisDecodedOperand& operand, Insn& insn) {
     RegisterField field = general_register(operand.reg.value);
     if (!field.used()) return;
-    field.read = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0;
+    // What is not certainly written keeps its value: as good as read.
+    field.read =
+        (operand.actions & (ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_CONDWRITE)) != 0;
     field.write = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
     insn.registers = static_cast<std::uint16_t>(insn.registers | (1u << field.number));
+    if (field.write) {
+        insn.registers_written =
+            static_cast<std::uint16_t>(insn.registers_written | (1u << field.number));
+    }
     // An implied AH (DIV, LAHF) goes with any prefix.
     if (field.high_byte && operand.visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT) {
         insn.high_byte = true;
@@ -430,7 +436,8 @@ void decode_into(const ZydisDecodedInstruction& z, std::span<const ZydisDecodedO
             const auto c = ZydisRegisterGetClass(operand.reg.value);
             if (c == ZYDIS_REGCLASS_SEGMENT || c == ZYDIS_REGCLASS_CONTROL ||
                 c == ZYDIS_REGCLASS_DEBUG || c == ZYDIS_REGCLASS_TEST) {
-                insn.form = Form::emulated;
+                const bool reads_segment = z.opcode == 0x8c && insn.rm.used();
+                insn.form = reads_segment ? Form::read_segment : Form::emulated;
             }
         }
     }

@@ -29,12 +29,13 @@ enum class Form : std::uint8_t {
     ret,
     jump,  ///< relative
     jump_indirect,
-    jump_if,     ///< jcc relative
-    count_jump,  ///< loop, loope, loopne, jrcxz, jecxz
-    direction,   ///< cld, std
-    emulated,    ///< by hv/cpu/emulate, between blocks
-    undefined,   ///< #UD
-    not_built,   ///< in the CPU model, but not built here
+    jump_if,       ///< jcc relative
+    count_jump,    ///< loop, loope, loopne, jrcxz, jecxz
+    direction,     ///< cld, std
+    read_segment,  ///< mov r, sreg
+    emulated,      ///< by hv/cpu/emulate, between blocks
+    undefined,     ///< #UD
+    not_built,     ///< in the CPU model, but not built here
 };
 
 constexpr std::int8_t no_register = -1;
@@ -105,6 +106,8 @@ struct Insn {
     std::uint32_t flags_read = 0, flags_killed = 0, flags_undefined = 0;
     /// General registers that are encoded, implied or part of an address: bit n = register n.
     std::uint16_t registers = 0;
+    /// Those that it writes, or may write.
+    std::uint16_t registers_written = 0;
 
     /// C++ does it (or gives its fault) between blocks.
     bool is_left_to_cpp() const {

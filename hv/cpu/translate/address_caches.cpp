@@ -57,6 +57,7 @@ void AddressCaches::fill(Vaddr address, const WalkResult& found, bool store) {
     t.read_tag[i] = page;
     t.write_tag[i] = store ? page : Tlb::unused_tag(i);
     t.host[i] = reinterpret_cast<std::uint64_t>(found.host);
+    t.distance[i] = t.host[i] - page;
     if (in_upper_half(page)) return;
     auto& filled = mode().lower_half;
     if (filled.size() >= 2 * Tlb::entries) {

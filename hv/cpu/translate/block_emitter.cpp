@@ -20,6 +20,12 @@ bool fits_i32(std::uint64_t value) {
     return value == static_cast<std::uint64_t>(static_cast<std::int32_t>(value));
 }
 
+/// The address of an operand without registers.
+std::uint64_t constant_address(const MemoryOperand& m, Vaddr behind) {
+    const auto displacement = static_cast<std::uint64_t>(m.displacement);
+    return m.rip_relative ? behind.raw + displacement : displacement;
+}
+
 }  // namespace
 
 x86::Mem context_word(std::size_t offset, std::uint32_t size) {
@@ -102,14 +108,8 @@ void BlockEmitter::begin(unsigned insns, bool flags_live) {
     a_.bind(enough);
 }
 
-void BlockEmitter::linear_address(const MemoryOperand& m, int stack_delta) {
-    const std::uint64_t constant = m.rip_relative
-                                       ? behind_.raw + static_cast<std::uint64_t>(m.displacement)
-                                       : static_cast<std::uint64_t>(m.displacement);
-    if (m.base == no_register && m.index == no_register) {
-        a_.mov(r11, m.address32 ? constant & 0xffff'ffff : constant);
-        return;
-    }
+/// What LEA would be given, with spilled registers loaded into `scratch` (and RCX).
+x86::Mem BlockEmitter::address_operand(const MemoryOperand& m, int stack_delta, x86::Gp scratch) {
     // A displacement with a register is at most 32 bits wide, and the stack delta is small.
     auto displacement = static_cast<std::int32_t>(m.displacement);
     if (m.base == static_cast<int>(Gpr::rsp)) displacement += stack_delta;
@@ -120,22 +120,29 @@ void BlockEmitter::linear_address(const MemoryOperand& m, int stack_delta) {
         }
         return gp(guest == 1 ? host_register::guest_rcx : guest);
     };
-    x86::Mem where;
     const unsigned shift = m.scale == 8 ? 3 : m.scale == 4 ? 2 : m.scale == 2 ? 1 : 0;
     if (m.base != no_register && m.index != no_register) {
-        const auto base = home(m.base, r11);
-        where = x86::ptr(base, home(m.index, rcx), shift, displacement);
-    } else if (m.base != no_register) {
-        where = x86::ptr(home(m.base, r11), displacement);
-    } else {
-        const auto index = home(m.index, r11);
-        where = x86::Mem();
-        where = x86::ptr(0, index, shift);
-        where.setOffset(displacement);
+        const auto base = home(m.base, scratch);
+        const bool is_same = m.index == m.base;
+        const auto index = is_same ? base : home(m.index, is_spilled(m.base) ? x86::Gp(rcx) : scratch);
+        return x86::ptr(base, index, shift, displacement);
     }
+    if (m.base != no_register) return x86::ptr(home(m.base, scratch), displacement);
+    x86::Mem where = x86::ptr(0, home(m.index, scratch), shift);
+    where.setOffset(displacement);
+    return where;
+}
+
+void BlockEmitter::linear_address(const MemoryOperand& m, int stack_delta) {
+    if (m.base == no_register && m.index == no_register) {
+        const std::uint64_t constant = constant_address(m, behind_);
+        a_.mov(r11, m.address32 ? constant & 0xffff'ffff : constant);
+        return;
+    }
+    const x86::Mem where = address_operand(m, stack_delta, r11);
     if (m.address32) {
         a_.lea(x86::r11d, where);
-    } else if (m.index == no_register && displacement == 0) {
+    } else if (!where.hasIndex() && where.offset() == 0) {
         if (where.baseReg().as<x86::Gp>().id() != r11.id()) {
             a_.mov(r11, where.baseReg().as<x86::Gp>());
         }
@@ -145,7 +152,6 @@ void BlockEmitter::linear_address(const MemoryOperand& m, int stack_delta) {
 }
 
 void BlockEmitter::address(const MemoryOperand& m, int stack_delta) {
-    if (request_.variant == Variant::bounced) return;
     linear_address(m, stack_delta);
     if (m.fs || m.gs) {
         a_.mov(rcx, context_word(m.fs ? offsetof(Context, fs_base) : offsetof(Context, gs_base)));
@@ -153,25 +159,123 @@ void BlockEmitter::address(const MemoryOperand& m, int stack_delta) {
     }
 }
 
-void BlockEmitter::access(unsigned size, bool write, bool flags_live) {
-    if (request_.variant == Variant::bounced) {
+x86::Mem BlockEmitter::operand(unsigned size) const {
+    if (place_.indexed) return x86::ptr(r11, rcx, 0, 0, size);
+    return x86::ptr(r11, place_.displacement, size);
+}
+
+void BlockEmitter::access(const MemoryOperand& m, unsigned size, bool write, bool flags_live,
+                          int stack_delta) {
+    if (is_member_) {
+        place_ = {false, group_displacement_};
+    } else if (request_.variant == Variant::bounced) {
         HV_CHECK(operand_ < 2, "no instruction has three memory operands");
         a_.mov(r11, context_word(offsetof(Context, bounce) + 8 * operand_));
-        a_.mov(ecx, 0);
-    } else if (!flags_live) {
-        access_dead(size, write, false);
-    } else if (host_.bmi2) {
-        access_live_bmi2(size, write);
+        place_ = {false, 0};
     } else {
-        access_live_saved(size, write);
+        check(m, stack_delta, size, write, flags_live);
     }
     ++operand_;
 }
 
-void BlockEmitter::access_dead(unsigned size, bool write, bool flags_saved) {
+/// Looks an operand up; where that fails, C++ does, and the block goes on.
+void BlockEmitter::check(const MemoryOperand& m, int stack_delta, unsigned size, bool write,
+                         bool flags_live) {
+    Cold cold;
+    cold.entry = a_.newLabel();
+    cold.resume = a_.newLabel();
+    cold.info = AccessInfo::make(size, write, operand_).raw;
+    cold.write = write;
+    cold.flags_in_scratch = false;
+    cold.left = Cold::Left::nothing;
+    cold.address = constant_address(m, behind_);
+    MemoryOperand sized = m;
+    sized.size = static_cast<std::uint16_t>(size);
+    if (!access_constant(sized, write, flags_live, cold.entry)) {
+        address(m, stack_delta);
+        if (!flags_live) {
+            cold.left = Cold::Left::tagged;
+            access_dead(size, write, cold.entry);
+        } else if (host_.bmi2) {
+            cold.left = Cold::Left::address;
+            access_live_bmi2(size, write, cold.entry);
+        } else {
+            cold.left = Cold::Left::tagged;
+            cold.flags_in_scratch = true;
+            access_live_saved(size, write, cold.entry);
+        }
+        place_ = {true, 0};
+    }
+    cold.displacement = place_.displacement;
+    a_.bind(cold.resume);
+    cold_.push_back(cold);
+}
+
+/// The look-up of a whole group: afterwards R11 leads to it. Where it fails, the block that does
+/// without groups takes over.
+void BlockEmitter::find_group(const PlannedInsn& planned, bool flags_live) {
+    const MemoryOperand& span = planned.span;
+    const auto rip = request_.page + planned.offset;
+    const auto failed = side_exit(rip, insns_ - (emitted_ - 1), Variant::unmerged);
+    if (access_constant(span, span.write, flags_live, failed)) {
+        group_start_ = place_.displacement;
+        return;
+    }
+    address(span, 0);
+    if (!flags_live) {
+        access_dead(span.size, span.write, failed);
+    } else if (host_.bmi2) {
+        access_live_bmi2(span.size, span.write, failed);
+    } else {
+        access_live_saved(span.size, span.write, failed);
+    }
+    a_.lea(r11, x86::ptr(r11, rcx));
+    group_start_ = 0;
+}
+
+/// An address that is known now has its place in the TLB now: one comparison. False: not this one.
+bool BlockEmitter::access_constant(const MemoryOperand& m, bool write, bool flags_live,
+                                   asmjit::Label failed) {
+    if (m.base != no_register || m.index != no_register || m.fs || m.gs || m.address32) {
+        return false;
+    }
+    const std::uint64_t constant = constant_address(m, behind_);
+    const std::uint64_t page = page_of(Vaddr{constant}).raw;
+    const std::uint64_t offset = constant - page;
+    if (offset + m.size > page_size) return false;
+    const auto tlb = tlb_of(request_.kernel_mode);
+    const std::size_t entry = 8 * Tlb::index(constant);
+    const auto tag =
+        context_word(tlb + (write ? offsetof(Tlb, write_tag) : offsetof(Tlb, read_tag)) + entry);
+    const std::uint64_t negated = 0 - page;
+    if (flags_live) {
+        auto hit = a_.newLabel();
+        a_.mov(rcx, tag);
+        if (fits_i32(negated)) {
+            a_.lea(rcx, x86::ptr(rcx, static_cast<std::int32_t>(negated)));
+        } else {
+            a_.mov(r11, negated);
+            a_.lea(rcx, x86::ptr(rcx, r11));
+        }
+        a_.short_().jecxz(rcx, hit);
+        a_.jmp(failed);
+        a_.bind(hit);
+    } else {
+        if (fits_i32(page)) {
+            a_.cmp(tag, static_cast<std::int32_t>(page));
+        } else {
+            a_.mov(rcx, page);
+            a_.cmp(tag, rcx);
+        }
+        a_.jne(failed);
+    }
+    a_.mov(r11, context_word(tlb + offsetof(Tlb, host) + entry));
+    place_ = {false, static_cast<std::int32_t>(offset)};
+    return true;
+}
+
+void BlockEmitter::access_dead(unsigned size, bool write, asmjit::Label failed) {
     const auto tag = write ? offsetof(Tlb, write_tag) : offsetof(Tlb, read_tag);
-    Cold cold{a_.newLabel(), a_.newLabel(), AccessInfo::make(size, write, operand_).raw,
-              false,         flags_saved,   write};
     if (host_.bmi2) {
         a_.rorx(rcx, r11, 9);
     } else {
@@ -182,35 +286,27 @@ void BlockEmitter::access_dead(unsigned size, bool write, bool flags_saved) {
     a_.xor_(r11, tlb_word(tag, rcx));
     // One comparison tells a wrong page and an operand that leaves the page.
     a_.cmp(r11, static_cast<std::int32_t>(4096 - size));
-    a_.ja(cold.entry);
+    a_.ja(failed);
     a_.mov(rcx, tlb_word(offsetof(Tlb, host), rcx));
-    a_.bind(cold.resume);
-    cold_.push_back(cold);
 }
 
-void BlockEmitter::access_live_bmi2(unsigned size, bool write) {
+void BlockEmitter::access_live_bmi2(unsigned size, bool write, asmjit::Label failed) {
     const auto tag = write ? offsetof(Tlb, write_tag) : offsetof(Tlb, read_tag);
-    Cold cold{a_.newLabel(), a_.newLabel(), AccessInfo::make(size, write, operand_).raw,
-              true,          false,         write};
     auto hit = a_.newLabel();
-    a_.mov(context_word(offsetof(Context, scratch)), r11);
     a_.pext(rcx, r11, context_word(offsetof(Context, tag_mask)));
     a_.mov(rcx, tlb_word(tag, rcx, 3));
     a_.not_(rcx);
-    a_.lea(r11, x86::ptr(r11, rcx, 0, 1));
-    a_.lea(rcx, x86::ptr(r11, static_cast<std::int32_t>(size - 1)));
+    // address - page - 1 + size: below 4096 where the whole operand is in the page
+    a_.lea(rcx, x86::ptr(r11, rcx, 0, static_cast<std::int32_t>(size)));
     a_.pext(rcx, rcx, context_word(offsetof(Context, page_mask)));
     a_.short_().jecxz(rcx, hit);
-    a_.jmp(cold.entry);
+    a_.jmp(failed);
     a_.bind(hit);
-    a_.mov(rcx, context_word(offsetof(Context, scratch)));
-    a_.pext(rcx, rcx, context_word(offsetof(Context, tag_mask)));
-    a_.mov(rcx, tlb_word(offsetof(Tlb, host), rcx, 3));
-    a_.bind(cold.resume);
-    cold_.push_back(cold);
+    a_.pext(rcx, r11, context_word(offsetof(Context, tag_mask)));
+    a_.mov(rcx, tlb_word(offsetof(Tlb, distance), rcx, 3));
 }
 
-void BlockEmitter::access_live_saved(unsigned size, bool write) {
+void BlockEmitter::access_live_saved(unsigned size, bool write, asmjit::Label failed) {
     // Without BMI2 there is no way to mask bits and keep the flags: keep them in memory.
     const auto rax_home = context_word(offsetof(Context, gpr));
     a_.mov(rax_home, x86::rax);
@@ -218,7 +314,7 @@ void BlockEmitter::access_live_saved(unsigned size, bool write) {
     a_.seto(x86::al);
     a_.mov(context_word(offsetof(Context, scratch)), x86::rax);
     a_.mov(x86::rax, rax_home);
-    access_dead(size, write, true);
+    access_dead(size, write, failed);
     restore_saved_flags();
 }
 
@@ -234,11 +330,17 @@ void BlockEmitter::restore_saved_flags() {
 void BlockEmitter::cold_paths() {
     for (const auto& cold : cold_) {
         a_.bind(cold.entry);
-        if (cold.address_in_scratch) {
-            a_.mov(r11, context_word(offsetof(Context, scratch)));
-        } else {
-            a_.xor_(r11,
+        switch (cold.left) {
+            case Cold::Left::address:
+                break;
+            case Cold::Left::nothing:
+                a_.mov(r11, cold.address);
+                break;
+            case Cold::Left::tagged:
+                a_.xor_(
+                    r11,
                     tlb_word(cold.write ? offsetof(Tlb, write_tag) : offsetof(Tlb, read_tag), rcx));
+                break;
         }
         // The instruction may fault, or be done in C++: from here on flags are the guest's.
         if (cold.flags_in_scratch) restore_saved_flags();
@@ -246,21 +348,41 @@ void BlockEmitter::cold_paths() {
         a_.mov(context_word(offsetof(Context, access_info), 4), cold.info);
         a_.lea(rcx, x86::ptr(cold.resume));
         a_.mov(context_word(offsetof(Context, site)), rcx);
+        auto found = a_.newLabel();
+        if (cold.displacement != 0) a_.lea(rcx, x86::ptr(found));
+        a_.mov(context_word(offsetof(Context, resume)), rcx);
         a_.jmp(stubs_.access);
+        if (cold.displacement == 0) continue;
+        a_.bind(found);
+        a_.lea(r11, x86::ptr(r11, -cold.displacement));
+        a_.jmp(cold.resume);
     }
     for (const auto& cold : cold_fpu_) {
         a_.bind(cold.entry);
         a_.lea(rcx, x86::ptr(cold.resume));
         a_.jmp(stubs_.load_fpu);
     }
-    a_.bind(out_of_budget_);
     const auto budget = gp(host_register::budget);
+    for (const auto& exit : side_exits_) {
+        a_.bind(exit.entry);
+        if (exit.rest != 0) {
+            a_.lea(budget, x86::ptr(budget, static_cast<std::int32_t>(exit.rest)));
+        }
+        go_to(exit.target, exit.variant);
+    }
+    a_.bind(out_of_budget_);
     a_.lea(budget, x86::ptr(budget, static_cast<std::int32_t>(insns_)));
     leave_to(stubs_.budget);
 }
 
+asmjit::Label BlockEmitter::side_exit(Vaddr target, unsigned rest, Variant variant) {
+    const auto entry = a_.newLabel();
+    side_exits_.push_back({entry, target, rest, variant});
+    return entry;
+}
+
 void BlockEmitter::leave_to(std::uint64_t stub) {
-    a_.mov(context_word(offsetof(Context, link), 4), request_.block * 2);
+    a_.mov(context_word(offsetof(Context, link), 4), LinkNumber::make(request_.block, 0).raw);
     a_.jmp(stub);
 }
 
@@ -301,9 +423,9 @@ void BlockEmitter::jump_through_cache(Vaddr target) {
     a_.jmp(context_word(offsetof(Context, jumps) + mode + 8 * (target.raw & 0xffff)));
 }
 
-void BlockEmitter::go_to(Vaddr target) {
+void BlockEmitter::go_to(Vaddr target, Variant variant) {
     ended_ = true;
-    if (request_.variant != Variant::normal) {
+    if (request_.variant == Variant::single || request_.variant == Variant::bounced) {
         a_.mov(r11, target.raw);
         a_.jmp(request_.variant == Variant::bounced ? stubs_.bounced : stubs_.miss);
         return;
@@ -314,11 +436,11 @@ void BlockEmitter::go_to(Vaddr target) {
     }
     // jmp rel32 to what follows, until the target is known.
     const auto number = static_cast<std::uint32_t>(out_.links.size());
-    HV_CHECK(number < 2, "a block has two ways out");
+    HV_CHECK(number < 1u << LinkNumber::bits, "a block has few ways out");
     const std::uint8_t jump[5] = {0xe9, 0, 0, 0, 0};
-    out_.links.push_back({static_cast<std::uint32_t>(a_.offset()) + 1, target});
+    out_.links.push_back({static_cast<std::uint32_t>(a_.offset()) + 1, target, variant});
     embed(jump, sizeof jump);
-    a_.mov(context_word(offsetof(Context, link), 4), request_.block * 2 + number);
+    a_.mov(context_word(offsetof(Context, link), 4), LinkNumber::make(request_.block, number).raw);
     a_.jmp(stubs_.link);
 }
 

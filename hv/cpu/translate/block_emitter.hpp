@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "hv/cpu/translate/context.hpp"
+#include "hv/cpu/translate/plan.hpp"
+#include "hv/cpu/translate/spilled.hpp"
 #include "hv/cpu/translate/translate.hpp"
 
 namespace ring3 {
@@ -25,9 +27,6 @@ constexpr std::uint8_t guest_rcx = 10;  // R10
 constexpr std::uint8_t scratch0 = 11;   // R11
 }  // namespace host_register
 
-/// Guest registers that have no host register.
-constexpr bool is_spilled(int guest) { return guest == 8 || guest == 10 || guest == 11; }
-
 class BlockEmitter {
 public:
     BlockEmitter(const TranslationRequest& request, const HostFeatures& host,
@@ -35,21 +34,36 @@ public:
 
     /// Budget check and, before it, the entries.
     void begin(unsigned insns, bool flags_live);
-    /// Emits one instruction that stands at `offset` in the page, with the flags that are live
-    /// before and after it; false: it ended the block.
-    bool instruction(const Insn& insn, std::uint32_t offset, std::uint32_t live_before,
+    /// Emits the next instruction, with the flags that are live before and after it; false: it
+    /// ended the block.
+    bool instruction(const PlannedInsn& planned, std::uint32_t live_before,
                      std::uint32_t live_after);
     /// Goes on at `target` (the block was cut, or a branch).
-    void go_to(Vaddr target);
+    void go_to(Vaddr target) { go_to(target, Variant::normal); }
     Translation finish();
 
 private:
     struct Cold {
         asmjit::Label entry, resume;
         std::uint32_t info;
-        bool address_in_scratch;  // flags were live: the address is in Context::scratch
-        bool flags_in_scratch;    // without BMI2 the flags are there instead
+        /// What the check left in R11: the address, or the address XORed with the entry's tag.
+        enum class Left : std::uint8_t { address, tagged, nothing } left;
+        bool flags_in_scratch;  // without BMI2
         bool write;
+        std::uint64_t address;      // of a constant one, for Left::nothing
+        std::int32_t displacement;  // what the operand adds to R11
+    };
+    /// Where a block goes on in its cold part: with `rest` instructions given back to the budget.
+    struct SideExit {
+        asmjit::Label entry;
+        Vaddr target;
+        unsigned rest;
+        Variant variant;
+    };
+    /// Where the current operand stands: [R11 + RCX], or [R11 + displacement].
+    struct HostPlace {
+        bool indexed = true;
+        std::int32_t displacement = 0;
     };
     struct ColdFpu {
         asmjit::Label entry, resume;
@@ -62,19 +76,31 @@ private:
     void store_guest(int guest, x86::Gp from);
     void embed(const void* bytes, std::size_t size) { a_.embed(bytes, size); }
 
-    /// R11 = effective address. `stack_delta` is added when the base is RSP (pop to memory).
-    void address(const MemoryOperand& m, int stack_delta = 0);
+    /// Afterwards the operand is at operand(). `stack_delta` is added when the base is RSP (pop to
+    /// memory).
+    void access(const MemoryOperand& m, unsigned size, bool write, bool flags_live,
+                int stack_delta = 0);
+    /// R11 = effective address.
+    void address(const MemoryOperand& m, int stack_delta);
     void linear_address(const MemoryOperand& m, int stack_delta);
-    /// From R11 = address: afterwards the operand is at [R11 + RCX].
-    void access(unsigned size, bool write, bool flags_live);
-    void access_dead(unsigned size, bool write, bool flags_saved);
-    void access_live_bmi2(unsigned size, bool write);
-    void access_live_saved(unsigned size, bool write);
+    /// What LEA computes, with at most this scratch register (and RCX, where R11 is it).
+    x86::Mem address_operand(const MemoryOperand& m, int stack_delta, x86::Gp scratch);
+    void access_dead(unsigned size, bool write, asmjit::Label failed);
+    void access_live_bmi2(unsigned size, bool write, asmjit::Label failed);
+    void access_live_saved(unsigned size, bool write, asmjit::Label failed);
+    bool access_constant(const MemoryOperand& m, bool write, bool flags_live, asmjit::Label failed);
+    void check(const MemoryOperand& m, int stack_delta, unsigned size, bool write, bool flags_live);
+    void find_group(const PlannedInsn& planned, bool flags_live);
+    x86::Mem operand(unsigned size) const;
     void restore_saved_flags();
     void cold_paths();
+    asmjit::Label side_exit(Vaddr target, unsigned rest, Variant variant = Variant::normal);
+    void go_to(Vaddr target, Variant variant);
 
     void plain(const Insn& insn, bool flags_live);
+    bool plain_in_slot(const Insn& insn);
     void lea(const Insn& insn);
+    void read_segment(const Insn& insn);
     void push(const Insn& insn, bool flags_live);
     void pop(const Insn& insn, bool flags_live);
     void leave(const Insn& insn, bool flags_live);
@@ -82,6 +108,7 @@ private:
     void branch_target_operand(const Insn& insn, bool flags_live);
     void ret(const Insn& insn, bool flags_live);
     void push_constant(std::uint64_t value, bool flags_live);
+    void put_constant(std::uint64_t value);
     void jump_to_r11();
     void jump_through_cache(Vaddr target);
     void need_fpu();
@@ -98,10 +125,17 @@ private:
     Translation out_;
     std::vector<Cold> cold_;
     std::vector<ColdFpu> cold_fpu_;
+    std::vector<SideExit> side_exits_;
     asmjit::Label out_of_budget_;
     unsigned insns_ = 0;
-    unsigned operand_ = 0;      // memory operands of the current instruction so far
-    bool fpu_present_ = false;  // this block has checked already
+    unsigned emitted_ = 0;  // instructions so far
+    unsigned operand_ = 0;  // memory operands of the current instruction so far
+    HostPlace place_;
+    bool is_grouped_ = false;       // R11 leads to a group: the current instruction must spare it
+    bool is_member_ = false;        // and its operand is in that group
+    std::int32_t group_start_ = 0;  // of the group, from R11
+    std::int32_t group_displacement_ = 0;  // of the current operand, from R11
+    bool fpu_present_ = false;             // this block has checked already
     bool ended_ = false;
     Vaddr behind_{};  // address of the instruction behind the current one
 };

@@ -32,18 +32,16 @@ Block* BlockTable::holding(std::uint64_t host_address) {
 
 std::uint32_t BlockTable::next_number() const { return static_cast<std::uint32_t>(blocks_.size()); }
 
-std::uint32_t BlockTable::number_of(const Block& block) const { return by_key_.at(block.key); }
-
 Block& BlockTable::add(const BlockKey& key, Translation&& translation) {
     const std::uint32_t number = next_number();
     auto block = std::make_unique<Block>();
     block->key = key;
+    block->number = number;
     block->host_base = cache_.next();
     block->host_size = static_cast<std::uint32_t>(translation.host_code.size());
     block->direct_entry = block->host_base + translation.direct_entry;
     block->checked_entry = block->host_base + translation.checked_entry;
     block->lookup_entry = block->host_base + translation.lookup_entry;
-    block->guest_length = translation.guest_length;
     block->first_byte = translation.first_byte;
     block->last_byte = translation.last_byte;
     block->live_behind = translation.live_behind;
@@ -59,21 +57,20 @@ Block& BlockTable::add(const BlockKey& key, Translation&& translation) {
     return *blocks_.back();
 }
 
-void BlockTable::link(std::uint32_t number, Block& to) {
-    Block& from = at(number / 2);
-    auto& link = from.links[number % 2];
+void BlockTable::link(LinkNumber number, Block& to) {
+    Block& from = at(number.block());
+    auto& link = from.links[number.number()];
     HV_CHECK(!link.to, "a link that left to C++ was not linked");
-    const std::uint32_t target = number_of(to);
-    link.to = target;
+    link.to = to.number;
     to.linked_from.push_back(number);
     // A straddling block's second page may be mapped elsewhere by now: enter it by the jump cache.
     cache_.patch_branch(from.host_base + link.site.host_offset,
                         to.straddles() ? to.lookup_entry : to.direct_entry);
 }
 
-void BlockTable::unlink(std::uint32_t number) {
-    Block& from = at(number / 2);
-    auto& link = from.links[number % 2];
+void BlockTable::unlink(LinkNumber number) {
+    Block& from = at(number.block());
+    auto& link = from.links[number.number()];
     link.to.reset();
     const std::uint64_t rel32 = from.host_base + link.site.host_offset;
     cache_.patch_branch(rel32, rel32 + 4);
@@ -81,13 +78,15 @@ void BlockTable::unlink(std::uint32_t number) {
 
 void BlockTable::remove(std::uint32_t number) {
     Block& block = at(number);
-    for (const std::uint32_t from : block.linked_from) {
-        if (blocks_[from / 2] != nullptr) unlink(from);
+    for (const LinkNumber from : block.linked_from) {
+        if (blocks_[from.block()] != nullptr) unlink(from);
     }
     for (std::size_t k = 0; k < block.links.size(); ++k) {
         if (!block.links[k].to) continue;
         Block* to = blocks_[*block.links[k].to].get();
-        if (to != nullptr) std::erase(to->linked_from, number * 2 + static_cast<std::uint32_t>(k));
+        if (to == nullptr) continue;
+        const auto link = LinkNumber::make(number, static_cast<std::uint32_t>(k));
+        std::erase_if(to->linked_from, [link](LinkNumber from) { return from.raw == link.raw; });
     }
     by_key_.erase(block.key);
     for (const Mfn frame : {block.key.frame, block.key.second_frame}) {

@@ -11,6 +11,7 @@
 
 #include "hv/base/units.hpp"
 #include "hv/cpu/translate/code_cache.hpp"
+#include "hv/cpu/translate/context.hpp"
 #include "hv/cpu/translate/translate.hpp"
 
 namespace ring3 {
@@ -42,7 +43,6 @@ struct Block {
     std::uint64_t host_base = 0;
     std::uint32_t host_size = 0;
     std::uint64_t direct_entry = 0, checked_entry = 0, lookup_entry = 0;
-    std::uint32_t guest_length = 0;
     /// Bytes of the frame that the translation depends on.
     std::uint32_t first_byte = 0, last_byte = 0;
     std::uint16_t live_behind = 0;
@@ -53,8 +53,9 @@ struct Block {
         std::optional<std::uint32_t> to;  ///< block it leads to; none: back to C++
     };
     std::vector<Link> links;
-    /// Links of other blocks (block * 2 + number) that lead here.
-    std::vector<std::uint32_t> linked_from;
+    /// Links of other blocks that lead here.
+    std::vector<LinkNumber> linked_from;
+    std::uint32_t number = 0;
 
     bool straddles() const { return key.second_frame != invalid_mfn; }
     /// The instruction whose host code holds this address.
@@ -76,8 +77,8 @@ public:
     /// The number that the next added block will have.
     std::uint32_t next_number() const;
     Block& add(const BlockKey& key, Translation&& translation);
-    /// Makes link `number` (block * 2 + k) of one block lead to another one.
-    void link(std::uint32_t number, Block& to);
+    /// Makes a link of one block lead to another one.
+    void link(LinkNumber from, Block& to);
 
     /// Where a block that was dropped could be entered.
     struct Dropped {
@@ -92,11 +93,10 @@ public:
     std::vector<Mfn> frames() const;
     void clear();
 
-    std::uint32_t number_of(const Block& block) const;
     std::size_t size() const { return by_key_.size(); }
 
 private:
-    void unlink(std::uint32_t number);
+    void unlink(LinkNumber from);
     void remove(std::uint32_t number);
 
     CodeCache& cache_;

@@ -19,11 +19,24 @@ struct Tlb {
 
     std::array<std::uint64_t, entries> read_tag;
     std::array<std::uint64_t, entries> write_tag;
-    /// Host address of the page.
+    /// Host address of the page, and its distance from the page's virtual address: code that must
+    /// spare the flags adds the one or the other.
     std::array<std::uint64_t, entries> host;
+    std::array<std::uint64_t, entries> distance;
 
     static std::size_t index(std::uint64_t address) { return (address >> 12) & (entries - 1); }
     static std::uint64_t unused_tag(std::size_t i) { return i == 0 ? 0x1000 : 0; }
+};
+
+/// Names one way out of a block: what Context::link holds.
+struct LinkNumber {
+    static constexpr unsigned bits = 6;
+    std::uint32_t raw;
+    static constexpr LinkNumber make(std::uint32_t block, std::uint32_t number) {
+        return {block << bits | number};
+    }
+    std::uint32_t block() const { return raw >> bits; }
+    std::uint32_t number() const { return raw & ((1u << bits) - 1); }
 };
 
 /// Why translated code came back to C++.
@@ -51,6 +64,7 @@ struct alignas(64) Context {
     std::uint64_t entry;     ///< where enter() jumps to
     std::uint64_t target;    ///< guest RIP for Leave::link, miss, budget, emulate
     std::uint64_t site;      ///< host address inside the block that left
+    std::uint64_t resume;    ///< where the block goes on with the operand's host address in R11
     std::uint64_t access_address;
     std::uint32_t access_info;  ///< size | write << 16 | operand << 24
     std::uint32_t link;
@@ -58,6 +72,7 @@ struct alignas(64) Context {
     std::uint32_t trap_vector;
     std::uint64_t borrowed[2];  ///< host registers lent to one instruction
     std::uint64_t scratch;
+    std::uint64_t selector[6];        ///< by number of the segment register
     std::uint64_t fpu_image;          ///< host address of the guest's XSAVE area
     std::uint64_t fpu_absent;         ///< 0: the guest's FPU state is in the host's registers
     std::uint64_t fpu_disabled;       ///< CR0.TS

@@ -94,7 +94,13 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     request.rip = rip;
     request.kernel_mode = kernel_mode;
     request.variant = variant;
-    request.max_insns = variant == Variant::normal && size == page_size ? settings_.block_limit : 1;
+    request.max_insns = 1;
+    // What follows a group that was looked up in vain may be merged again.
+    constexpr unsigned unmerged_limit = 16;
+    if (variant == Variant::normal && size == page_size) request.max_insns = settings_.block_limit;
+    if (variant == Variant::unmerged)
+        request.max_insns = std::min(settings_.block_limit, unmerged_limit);
+    request.merges = settings_.merges;
     request.code = {code, size};
     request.block = blocks_.next_number();
     request.host_base = cache_.next();

@@ -33,7 +33,7 @@ constexpr int guest_rsp = static_cast<int>(Gpr::rsp);
 struct Temporary {
     int guest;
     std::uint8_t host;
-    bool written;
+    bool read, written;
 };
 
 /// RCX must be in the host's RCX where the instruction implies it, and where a byte register rules
@@ -42,19 +42,31 @@ bool needs_temporary(const Insn& insn, int guest) {
     return is_spilled(guest) || (guest == guest_rcx && (insn.implicit_rcx || insn.high_byte));
 }
 
+/// Its only register operand is a spilled one, which it overwrites.
+bool is_load_of_spilled(const Insn& insn) {
+    return is_spilled(insn.reg.number) && !insn.reg.read && insn.reg.size >= 4 &&
+           !insn.implicit_rcx && !insn.vvvv.used() && !insn.memory.write;
+}
+
 }  // namespace
 
-bool BlockEmitter::instruction(const Insn& insn, std::uint32_t offset, std::uint32_t live_before,
+bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_before,
                                std::uint32_t live_after) {
-    const Vaddr page = request_.page;
-    const Vaddr behind = page + (offset + insn.length);
+    const Insn& insn = *planned.insn;
+    const Vaddr behind = request_.page + (planned.offset + insn.length);
     const bool live = live_before != 0;
     behind_ = behind;
     operand_ = 0;
+    ++emitted_;
     out_.sites.push_back({static_cast<std::uint32_t>(a_.offset()),
-                          static_cast<std::uint16_t>(page + offset - request_.rip),
+                          static_cast<std::uint16_t>(planned.offset),
                           {no_register, no_register},
                           static_cast<std::uint16_t>(live_before)});
+    using Merge = PlannedInsn::Merge;
+    if (planned.merge == Merge::first) find_group(planned, live);
+    is_grouped_ = planned.merge != Merge::none;
+    is_member_ = planned.merge == Merge::first || planned.merge == Merge::member;
+    group_displacement_ = group_start_ + planned.group_offset;
     switch (insn.form) {
         case Form::plain: {
             const bool define = (insn.flags_undefined & live_after) != 0;
@@ -87,6 +99,9 @@ bool BlockEmitter::instruction(const Insn& insn, std::uint32_t offset, std::uint
             push_constant(behind.raw, live);
             go_to(behind + static_cast<std::uint64_t>(insn.immediate));
             return false;
+        case Form::read_segment:
+            read_segment(insn);
+            return true;
         case Form::call_indirect:
             branch_target_operand(insn, live);
             a_.mov(context_word(offsetof(Context, target)), r11);
@@ -98,6 +113,7 @@ bool BlockEmitter::instruction(const Insn& insn, std::uint32_t offset, std::uint
             ret(insn, live);
             return false;
         case Form::jump:
+            if (planned.jumps_in_block) return true;
             go_to(behind + static_cast<std::uint64_t>(insn.immediate));
             return false;
         case Form::jump_indirect:
@@ -105,11 +121,17 @@ bool BlockEmitter::instruction(const Insn& insn, std::uint32_t offset, std::uint
             jump_to_r11();
             return false;
         case Form::jump_if: {
+            const auto condition = static_cast<x86::CondCode>(insn.condition);
+            const Vaddr target = behind + static_cast<std::uint64_t>(insn.immediate);
+            if (emitted_ < insns_) {
+                a_.j(condition, side_exit(target, insns_ - emitted_));
+                return true;
+            }
             auto taken = a_.newLabel();
-            a_.j(static_cast<x86::CondCode>(insn.condition), taken);
+            a_.j(condition, taken);
             go_to(behind);
             a_.bind(taken);
-            go_to(behind + static_cast<std::uint64_t>(insn.immediate));
+            go_to(target);
             return false;
         }
         case Form::count_jump: {
@@ -172,8 +194,29 @@ void BlockEmitter::borrow(int slot, std::uint8_t host) {
     out_.sites.back().borrowed[slot] = static_cast<std::int8_t>(host);
 }
 
+/// Where the one spilled register can be a memory operand in its slot, that is all there is to do.
+bool BlockEmitter::plain_in_slot(const Insn& insn) {
+    if (insn.has_memory || insn.implicit_rcx || insn.vex || insn.high_byte) return false;
+    if (insn.reg.used() && is_spilled(insn.reg.number)) {
+        if (insn.rm.used() && is_spilled(insn.rm.number)) return false;
+        const auto exchanged = with_registers_exchanged(insn);
+        return exchanged && plain_in_slot(*exchanged);
+    }
+    if (!insn.rm.used() || !is_spilled(insn.rm.number) || !may_stand_in_memory(insn)) return false;
+    Rewrite rewrite;
+    const int reg = insn.reg.number;
+    if (insn.reg.used()) {
+        rewrite.reg = reg == guest_rcx ? host_register::guest_rcx : static_cast<std::uint8_t>(reg);
+    }
+    rewrite.slot = static_cast<std::int32_t>(offsetof(Context, gpr)) + 8 * insn.rm.number;
+    const Encoded copy = encode(insn, rewrite);
+    embed(copy.bytes.data(), copy.length);
+    return true;
+}
+
 void BlockEmitter::plain(const Insn& insn, bool flags_live) {
     if (insn.fpu) need_fpu();
+    if (plain_in_slot(insn)) return;
     const RegisterField* const fields[] = {&insn.reg, &insn.rm, &insn.vvvv, &insn.opcode};
     bool any_temporary = insn.implicit_rcx;
     bool rcx_wanted = insn.implicit_rcx;
@@ -183,35 +226,41 @@ void BlockEmitter::plain(const Insn& insn, bool flags_live) {
         rcx_wanted = rcx_wanted || f->number == guest_rcx;
     }
     std::uint32_t in_use = insn.registers & ~(1u << guest_rcx);
-    std::uint32_t free = 1u << host_register::scratch0 | 1u << host_register::scratch1;
+    std::uint32_t free = 1u << host_register::scratch1;
+    if (!is_grouped_) free |= 1u << host_register::scratch0;
     int lent = 0;
     Rewrite rewrite;
     if (insn.has_memory) {
-        address(insn.memory);
-        access(insn.memory.size, insn.memory.write, flags_live);
-        if (!any_temporary && !insn.high_byte) {
-            rewrite.base = host_register::scratch0;
+        access(insn.memory, insn.memory.size, insn.memory.write, flags_live);
+        rewrite.base = host_register::scratch0;
+        rewrite.displacement = place_.displacement;
+        free &= ~(1u << host_register::scratch0);
+        if (insn.high_byte) {
+            rewrite.base = host_register::scratch1;
+            if (rcx_wanted) {
+                rewrite.base = lend(in_use, true);
+                borrow(lent++, rewrite.base);
+                in_use |= 1u << rewrite.base;
+            }
+            a_.lea(gp(rewrite.base), operand(8));
+            rewrite.displacement = 0;
+            free &= ~(1u << rewrite.base);
+        } else if (place_.indexed && !any_temporary) {
             rewrite.index = host_register::scratch1;
             free = 0;
-        } else {
-            rewrite.base = host_register::scratch0;
-            if (insn.high_byte) {
-                rewrite.base = host_register::scratch1;
-                if (rcx_wanted) {
-                    rewrite.base = lend(in_use, true);
-                    borrow(lent++, rewrite.base);
-                    in_use |= 1u << rewrite.base;
-                }
-            }
-            a_.lea(gp(rewrite.base), x86::ptr(r11, rcx));
-            free &= ~(1u << rewrite.base);
+        } else if (place_.indexed && is_load_of_spilled(insn)) {
+            // The address is read before the register is written.
+            rewrite.index = host_register::scratch1;
+        } else if (place_.indexed) {
+            a_.lea(r11, x86::ptr(r11, rcx));
         }
     }
     std::array<Temporary, 5> temporaries{};
     std::size_t count = 0;
-    const auto place = [&](int guest, bool written) -> std::uint8_t {
+    const auto place = [&](int guest, bool read, bool written) -> std::uint8_t {
         for (std::size_t i = 0; i < count; ++i) {
             if (temporaries[i].guest != guest) continue;
+            temporaries[i].read = temporaries[i].read || read;
             temporaries[i].written = temporaries[i].written || written;
             return temporaries[i].host;
         }
@@ -228,15 +277,16 @@ void BlockEmitter::plain(const Insn& insn, bool flags_live) {
             }
         }
         free &= ~(1u << host);
-        temporaries[count++] = {guest, host, written};
+        temporaries[count++] = {guest, host, read, written};
         return host;
     };
-    if (insn.implicit_rcx) place(guest_rcx, insn.implicit_rcx_written);
+    if (insn.implicit_rcx) place(guest_rcx, true, insn.implicit_rcx_written);
     const auto host_of = [&](const RegisterField& f) -> std::uint8_t {
         if (!f.used()) return 0;
         std::uint8_t host = static_cast<std::uint8_t>(f.number);
         if (needs_temporary(insn, f.number)) {
-            host = place(f.number, f.write);
+            // A write of 8 or 16 bits leaves the others.
+            host = place(f.number, f.read || f.size < 4, f.write);
         } else if (f.number == guest_rcx) {
             host = host_register::guest_rcx;
         }
@@ -247,8 +297,9 @@ void BlockEmitter::plain(const Insn& insn, bool flags_live) {
     rewrite.vvvv = host_of(insn.vvvv);
     rewrite.opcode = host_of(insn.opcode);
 
-    for (std::size_t i = 0; i < count; ++i)
-        load_guest(gp(temporaries[i].host), temporaries[i].guest);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (temporaries[i].read) load_guest(gp(temporaries[i].host), temporaries[i].guest);
+    }
     const Encoded copy = encode(insn, rewrite);
     embed(copy.bytes.data(), copy.length);
     for (std::size_t i = 0; i < count; ++i) {
@@ -290,10 +341,23 @@ void BlockEmitter::define_flags(const Insn& insn) {
 void BlockEmitter::lea(const Insn& insn) {
     MemoryOperand m = insn.memory;
     m.fs = m.gs = false;
-    linear_address(m, 0);
     const int guest = insn.reg.number;
-    const auto id =
-        static_cast<std::uint32_t>(guest == guest_rcx ? host_register::guest_rcx : guest);
+    const auto home = gp(guest == guest_rcx ? host_register::guest_rcx : guest);
+    if (is_plain_lea(insn)) {
+        const x86::Gp target = is_spilled(guest) ? x86::Gp(rcx) : home;
+        if (m.base == no_register && m.index == no_register) {
+            const std::uint64_t value =
+                (m.rip_relative ? behind_.raw : 0) + static_cast<std::uint64_t>(m.displacement);
+            a_.mov(target, insn.operand_size == 4 ? value & 0xffff'ffff : value);
+        } else if (insn.operand_size == 4) {
+            a_.lea(target.r32(), address_operand(m, 0, rcx));
+        } else {
+            a_.lea(target, address_operand(m, 0, rcx));
+        }
+        if (is_spilled(guest)) store_guest(guest, rcx);
+        return;
+    }
+    linear_address(m, 0);
     switch (insn.operand_size) {
         case 8:
             store_guest(guest, r11);
@@ -306,41 +370,76 @@ void BlockEmitter::lea(const Insn& insn) {
             if (is_spilled(guest)) {
                 a_.mov(guest_slot(guest, 2), x86::r11w);
             } else {
-                a_.mov(x86::gpw(id), x86::r11w);
+                a_.mov(home.r16(), x86::r11w);
             }
     }
 }
 
-void BlockEmitter::push_constant(std::uint64_t value, bool flags_live) {
-    address(below_stack_top(8));
-    access(8, true, flags_live);
-    if (fits_i32(value)) {
-        a_.mov(x86::qword_ptr(r11, rcx), static_cast<std::int32_t>(value));
+/// MOV from a segment register: 16 bits, or zero-extended.
+void BlockEmitter::read_segment(const Insn& insn) {
+    const std::size_t segment = insn.bytes[insn.modrm_offset] >> 3 & 7u;
+    const int guest = insn.rm.number;
+    a_.mov(x86::ecx, context_word(offsetof(Context, selector) + 8 * segment, 4));
+    if (insn.operand_size != 2) {
+        store_guest(guest, rcx);
+    } else if (is_spilled(guest)) {
+        a_.mov(guest_slot(guest, 2), x86::cx);
     } else {
-        a_.lea(r11, x86::ptr(r11, rcx));
-        a_.mov(rcx, value);
-        a_.mov(x86::qword_ptr(r11), rcx);
+        a_.mov(gp(guest == guest_rcx ? host_register::guest_rcx : guest).r16(), x86::cx);
     }
+}
+
+void BlockEmitter::push_constant(std::uint64_t value, bool flags_live) {
+    access(below_stack_top(8), 8, true, flags_live);
+    put_constant(value);
     a_.lea(x86::rsp, x86::ptr(x86::rsp, -8));
+}
+
+/// Stores 8 bytes to the current operand.
+void BlockEmitter::put_constant(std::uint64_t value) {
+    if (fits_i32(value)) {
+        a_.mov(operand(8), static_cast<std::int32_t>(value));
+        return;
+    }
+    x86::Mem where = operand(8);
+    if (place_.indexed) {
+        a_.lea(r11, where);
+        where = x86::qword_ptr(r11);
+    }
+    a_.mov(rcx, value);
+    a_.mov(where, rcx);
 }
 
 void BlockEmitter::push(const Insn& insn, bool flags_live) {
     const unsigned size = insn.operand_size == 2 ? 2 : 8;
     const auto scratch = context_word(offsetof(Context, target));
     if (insn.has_memory) {
-        address(insn.memory);
-        access(size, false, flags_live);
+        access(insn.memory, size, false, flags_live);
         if (size == 2) {
-            a_.movzx(x86::ecx, x86::word_ptr(r11, rcx));
+            a_.movzx(x86::ecx, operand(2));
         } else {
-            a_.mov(rcx, x86::qword_ptr(r11, rcx));
+            a_.mov(rcx, operand(8));
         }
         a_.mov(scratch, rcx);
     }
-    address(below_stack_top(static_cast<int>(size)));
-    access(size, true, flags_live);
-    a_.lea(r11, x86::ptr(r11, rcx));
+    access(below_stack_top(static_cast<int>(size)), size, true, flags_live);
     const RegisterField& source = insn.rm.used() ? insn.rm : insn.opcode;
+    const auto new_rsp = x86::ptr(x86::rsp, -static_cast<std::int32_t>(size));
+    if (size == 8 && !insn.has_memory && (!source.used() || !is_spilled(source.number))) {
+        if (!source.used()) {
+            put_constant(static_cast<std::uint64_t>(insn.immediate));
+        } else {
+            a_.mov(operand(8),
+                   gp(source.number == guest_rcx ? host_register::guest_rcx : source.number));
+        }
+        a_.lea(x86::rsp, new_rsp);
+        return;
+    }
+    x86::Mem where = operand(size);
+    if (place_.indexed) {
+        a_.lea(r11, where);
+        where = x86::ptr(r11, 0, size);
+    }
     if (insn.has_memory) {
         a_.mov(rcx, scratch);
     } else if (source.used()) {
@@ -349,30 +448,34 @@ void BlockEmitter::push(const Insn& insn, bool flags_live) {
         a_.mov(rcx, insn.immediate);
     }
     if (size == 2) {
-        a_.mov(x86::word_ptr(r11), x86::cx);
+        a_.mov(where, x86::cx);
     } else {
-        a_.mov(x86::qword_ptr(r11), rcx);
+        a_.mov(where, rcx);
     }
-    a_.lea(x86::rsp, x86::ptr(x86::rsp, -static_cast<std::int32_t>(size)));
+    a_.lea(x86::rsp, new_rsp);
 }
 
 void BlockEmitter::pop(const Insn& insn, bool flags_live) {
     const unsigned size = insn.operand_size == 2 ? 2 : 8;
     const auto new_rsp = x86::ptr(x86::rsp, static_cast<std::int32_t>(size));
-    address(stack_top);
-    access(size, false, flags_live);
+    access(stack_top, size, false, flags_live);
+    const int guest = insn.rm.used() ? insn.rm.number : insn.opcode.number;
+    if (size == 8 && !insn.has_memory && !is_spilled(guest) && guest != guest_rsp) {
+        a_.mov(gp(guest == guest_rcx ? host_register::guest_rcx : guest), operand(8));
+        a_.lea(x86::rsp, new_rsp);
+        return;
+    }
     if (size == 2) {
-        a_.movzx(x86::ecx, x86::word_ptr(r11, rcx));
+        a_.movzx(x86::ecx, operand(2));
     } else {
-        a_.mov(rcx, x86::qword_ptr(r11, rcx));
+        a_.mov(rcx, operand(8));
     }
     if (insn.has_memory) {
         const auto scratch = context_word(offsetof(Context, target));
         a_.mov(scratch, rcx);
         // The address is taken with RSP as it is after the pop (SDM, POP).
-        address(insn.memory, static_cast<int>(size));
-        access(size, true, flags_live);
-        a_.lea(r11, x86::ptr(r11, rcx));
+        access(insn.memory, size, true, flags_live, static_cast<int>(size));
+        a_.lea(r11, operand(size));
         a_.mov(rcx, scratch);
         if (size == 2) {
             a_.mov(x86::word_ptr(r11), x86::cx);
@@ -382,16 +485,13 @@ void BlockEmitter::pop(const Insn& insn, bool flags_live) {
         a_.lea(x86::rsp, new_rsp);
         return;
     }
-    const int guest = insn.rm.used() ? insn.rm.number : insn.opcode.number;
     a_.lea(x86::rsp, new_rsp);
     if (size == 8) {
         store_guest(guest, rcx);
     } else if (is_spilled(guest)) {
         a_.mov(guest_slot(guest, 2), x86::cx);
     } else {
-        a_.mov(x86::gpw(static_cast<std::uint32_t>(guest == guest_rcx ? host_register::guest_rcx
-                                                                      : guest)),
-               x86::cx);
+        a_.mov(gp(guest == guest_rcx ? host_register::guest_rcx : guest).r16(), x86::cx);
     }
 }
 
@@ -399,12 +499,11 @@ void BlockEmitter::leave(const Insn& insn, bool flags_live) {
     const unsigned size = insn.operand_size == 2 ? 2 : 8;
     MemoryOperand frame;
     frame.base = static_cast<std::int8_t>(Gpr::rbp);
-    address(frame);
-    access(size, false, flags_live);
+    access(frame, size, false, flags_live);
     if (size == 2) {
-        a_.movzx(x86::ecx, x86::word_ptr(r11, rcx));
+        a_.movzx(x86::ecx, operand(2));
     } else {
-        a_.mov(rcx, x86::qword_ptr(r11, rcx));
+        a_.mov(rcx, operand(8));
     }
     a_.lea(x86::rsp, x86::ptr(x86::rbp, static_cast<std::int32_t>(size)));
     if (size == 2) {
@@ -419,15 +518,13 @@ void BlockEmitter::branch_target_operand(const Insn& insn, bool flags_live) {
         load_guest(r11, insn.rm.number);
         return;
     }
-    address(insn.memory);
-    access(8, false, flags_live);
-    a_.mov(r11, x86::qword_ptr(r11, rcx));
+    access(insn.memory, 8, false, flags_live);
+    a_.mov(r11, operand(8));
 }
 
 void BlockEmitter::ret(const Insn& insn, bool flags_live) {
-    address(stack_top);
-    access(8, false, flags_live);
-    a_.mov(r11, x86::qword_ptr(r11, rcx));
+    access(stack_top, 8, false, flags_live);
+    a_.mov(r11, operand(8));
     a_.lea(x86::rsp, x86::ptr(x86::rsp, 8 + static_cast<std::int32_t>(insn.immediate & 0xffff)));
     jump_to_r11();
 }

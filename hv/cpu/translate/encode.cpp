@@ -3,6 +3,8 @@
 
 #include <Zydis/Mnemonic.h>
 
+#include <utility>
+
 #include "hv/base/check.hpp"
 
 namespace ring3 {
@@ -14,6 +16,8 @@ struct Fields {
     unsigned rm = 0;     // ModRM.rm or opcode register, with bit 3
     unsigned index = 0;  // SIB.index, with bit 3
     bool memory = false;
+    std::int32_t displacement = 0;
+    std::int32_t slot = -1;  // memory at an absolute offset instead
 };
 
 std::uint8_t modrm_of(const Insn& insn) { return insn.bytes[insn.modrm_offset]; }
@@ -35,9 +39,20 @@ void put_modrm(Encoded& out, const Fields& f, bool has_index) {
         out.put(0xc0 | reg | (f.rm & 7));
         return;
     }
+    const auto put32 = [&out](std::int32_t value) {
+        for (int shift = 0; shift < 32; shift += 8)
+            out.put(static_cast<std::uint32_t>(value) >> shift & 0xff);
+    };
+    if (f.slot >= 0) {
+        out.put(reg | 4);
+        out.put(0x25);  // neither base nor index (SDM vol. 2, table 2-3)
+        put32(f.slot);
+        return;
+    }
     // RBP and R13 as a base need a displacement; RSP and R12 need a SIB byte.
-    const bool needs_displacement = (f.rm & 7) == 5;
-    const unsigned mod = needs_displacement ? 0x40 : 0;
+    const bool is_short = f.displacement == static_cast<std::int8_t>(f.displacement);
+    const bool needs_displacement = f.displacement != 0 || (f.rm & 7) == 5;
+    const unsigned mod = !needs_displacement ? 0 : is_short ? 0x40 : 0x80;
     if (has_index) {
         out.put(mod | reg | 4);
         out.put((f.index & 7) << 3 | (f.rm & 7));
@@ -45,7 +60,11 @@ void put_modrm(Encoded& out, const Fields& f, bool has_index) {
         HV_CHECK((f.rm & 7) != 4, "this base would need a SIB byte");
         out.put(mod | reg | (f.rm & 7));
     }
-    if (needs_displacement) out.put(0);
+    if (!needs_displacement) return;
+    if (is_short)
+        out.put(static_cast<std::uint8_t>(f.displacement));
+    else
+        put32(f.displacement);
 }
 
 /// The original's own fields, where they do not name general registers (XMM numbers, /digit).
@@ -65,7 +84,12 @@ void apply(const Insn& insn, const Rewrite& rewrite, Fields& f) {
     if (insn.has_memory) {
         f.memory = true;
         f.rm = rewrite.base;
+        f.displacement = rewrite.displacement;
         if (rewrite.index != no_register) f.index = static_cast<unsigned>(rewrite.index);
+    } else if (rewrite.slot >= 0) {
+        f.memory = true;
+        f.rm = 0;
+        f.slot = rewrite.slot;
     }
 }
 
@@ -99,6 +123,7 @@ void encode_absolute_move(const Insn& insn, const Rewrite& rewrite, unsigned rex
     Fields f;
     f.memory = true;
     f.rm = rewrite.base;
+    f.displacement = rewrite.displacement;
     if (rewrite.index != no_register) f.index = static_cast<unsigned>(rewrite.index);
     const unsigned rex = rex_w << 3 | (f.index >> 3) << 1 | f.rm >> 3;
     if (rex != 0) out.put(0x40 | rex);
@@ -111,6 +136,8 @@ void encode_absolute_move(const Insn& insn, const Rewrite& rewrite, unsigned rex
 
 Encoded encode(const Insn& insn, const Rewrite& rewrite) {
     Encoded out;
+    constexpr unsigned gs_prefix = 0x65;
+    if (rewrite.slot >= 0) out.put(gs_prefix);
     unsigned rex = 0;
     for (std::size_t i = 0; i < insn.opcode_offset; ++i) {
         const std::uint8_t b = insn.bytes[i];
@@ -135,7 +162,7 @@ Encoded encode(const Insn& insn, const Rewrite& rewrite) {
         apply(insn, rewrite, f);
         const unsigned new_rex = rex_w << 3 | (f.reg >> 3) << 2 | (f.index >> 3) << 1 | f.rm >> 3;
         const bool bare = byte_field_needs_rex(insn.reg, f.reg) ||
-                          (!insn.has_memory && byte_field_needs_rex(insn.rm, f.rm)) ||
+                          (!f.memory && byte_field_needs_rex(insn.rm, f.rm)) ||
                           byte_field_needs_rex(insn.opcode, f.rm);
         HV_CHECK(!(insn.high_byte && (new_rex != 0 || bare)), "AH..BH cannot go with a REX prefix");
         if (new_rex != 0 || bare) out.put(0x40 | new_rex);
@@ -152,6 +179,41 @@ Encoded encode(const Insn& insn, const Rewrite& rewrite) {
         for (std::size_t i = insn.tail_offset; i < insn.length; ++i) out.put(insn.bytes[i]);
     }
     return out;
+}
+
+bool may_stand_in_memory(const Insn& insn) {
+    if (insn.vex || insn.has_memory || !insn.rm.used() || insn.high_byte || insn.lock) return false;
+    // A write of 32 bits to a register clears the upper half.
+    if (insn.rm.write && insn.rm.size == 4) return false;
+    const std::uint8_t* const opcode = &insn.bytes[insn.opcode_offset];
+    if (opcode[0] != 0x0f) {
+        const std::uint8_t o = opcode[0];
+        const bool is_arithmetic = o < 0x40 && (o & 7) < 4;
+        const bool is_move = o >= 0x88 && o <= 0x8b;
+        const bool is_shift = o == 0xc0 || o == 0xc1 || (o >= 0xd0 && o <= 0xd3);
+        return is_arithmetic || is_move || is_shift || o == 0x63 || o == 0x69 || o == 0x6b ||
+               o == 0x80 || o == 0x81 || o == 0x83 || o == 0x84 || o == 0x85 || o == 0xc6 ||
+               o == 0xc7 || o == 0xf6 || o == 0xf7 || o == 0xfe ||
+               (o == 0xff && insn.form == Form::plain);
+    }
+    const std::uint8_t o = opcode[1];
+    const bool is_conditional = (o >= 0x40 && o <= 0x4f) || (o >= 0x90 && o <= 0x9f);
+    const bool is_extension = o == 0xb6 || o == 0xb7 || o == 0xbe || o == 0xbf;
+    return is_conditional || is_extension || o == 0xa4 || o == 0xa5 || o == 0xac || o == 0xad ||
+           o == 0xaf;
+}
+
+std::optional<Insn> with_registers_exchanged(const Insn& insn) {
+    if (insn.vex || insn.has_memory || !insn.reg.used() || !insn.rm.used()) return {};
+    const std::uint8_t o = insn.bytes[insn.opcode_offset];
+    const bool is_arithmetic = o < 0x40 && (o & 7) < 4;
+    const bool is_move = o >= 0x88 && o <= 0x8b;
+    if (!is_arithmetic && !is_move) return {};
+    constexpr std::uint8_t direction = 2;
+    Insn exchanged = insn;
+    exchanged.bytes[insn.opcode_offset] ^= direction;
+    std::swap(exchanged.reg, exchanged.rm);
+    return exchanged;
 }
 
 }  // namespace ring3

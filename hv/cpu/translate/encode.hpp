@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "hv/cpu/decode/insn.hpp"
 
@@ -16,6 +17,9 @@ struct Rewrite {
     /// The memory operand becomes [base] or [base + index]; base must not be RSP or R12 alone.
     std::uint8_t base = 0;
     std::int8_t index = no_register;
+    std::int32_t displacement = 0;
+    /// The r/m register becomes the word at this offset from the GS base; negative: it does not.
+    std::int32_t slot = -1;
 };
 
 struct Encoded {
@@ -27,5 +31,11 @@ struct Encoded {
 /// `insn` is Form::plain (or a form whose r/m field the caller handles in its own way).
 /// Legacy segment and address-size prefixes are dropped: the address is a host address now.
 Encoded encode(const Insn& insn, const Rewrite& rewrite);
+
+/// Whether the form with a memory operand in place of the r/m register does the same.
+bool may_stand_in_memory(const Insn& insn);
+/// The same instruction with its reg and r/m registers in each other's place, where its opcode has
+/// a twin for that (88H to 8BH, ADD to CMP).
+std::optional<Insn> with_registers_exchanged(const Insn& insn);
 
 }  // namespace ring3

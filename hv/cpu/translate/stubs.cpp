@@ -154,7 +154,7 @@ private:
         a_.bind(restored);
         load_guest();
         a_.mov(x86::ecx, 0);
-        a_.jmp(context_word(offsetof(Context, site)));
+        a_.jmp(context_word(offsetof(Context, resume)));
         a_.bind(fpu_saved);
         to_cpp_with_fpu_saved();
     }

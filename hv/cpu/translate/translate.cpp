@@ -6,6 +6,7 @@
 
 #include "hv/base/check.hpp"
 #include "hv/cpu/translate/block_emitter.hpp"
+#include "hv/cpu/translate/plan.hpp"
 
 namespace ring3 {
 
@@ -25,45 +26,33 @@ HostFeatures HostFeatures::baseline() {
 }
 
 Translation BlockTranslator::translate(const TranslationRequest& request) {
-    FlagScan& scan = scan_;
-    scan.begin(request.code);
+    scan_.begin(request.code);
     const auto start = static_cast<std::uint32_t>(request.rip - request.page);
-    const auto page_end = static_cast<std::uint32_t>(page_size);
-
-    // First the extent, since the budget is taken for the whole block at its entry.
-    std::vector<std::uint32_t> offsets;
-    std::uint32_t at = start;
-    while (offsets.size() < request.max_insns && at < page_end) {
-        const Insn* insn = scan.insn(at);
-        if (insn == nullptr) break;
-        // An instruction that straddles pages stands in a block of its own.
-        if (at + insn->length > page_end && at != start) break;
-        offsets.push_back(at);
-        at += insn->length;
-        if (insn->ends_block()) break;
-    }
-    HV_CHECK(!offsets.empty(), "a block has at least one instruction");
+    const bool merges = request.merges && request.variant == Variant::normal;
+    const std::vector<PlannedInsn> block =
+        plan_block(scan_, start, request.page.raw, request.max_insns, merges);
+    HV_CHECK(!block.empty(), "a block has at least one instruction");
+    const PlannedInsn& last = block.back();
+    const std::uint32_t behind = last.offset + last.insn->length;
 
     // The rule of flags.hpp sees one page, so flags before a straddling instruction are all live.
-    const bool straddles = at > page_end;
+    const bool straddles = behind > page_size;
     const auto live = [&](std::uint32_t offset) {
-        return straddles ? static_cast<std::uint32_t>(rflags::arithmetic) : scan.live(offset);
+        return straddles ? static_cast<std::uint32_t>(rflags::arithmetic) : scan_.live(offset);
     };
     BlockEmitter emitter(request, host_, stubs_);
-    emitter.begin(static_cast<unsigned>(offsets.size()), live(start) != 0);
+    emitter.begin(static_cast<unsigned>(block.size()), live(start) != 0);
     bool open = true;
-    for (const std::uint32_t offset : offsets) {
-        const Insn& insn = *scan.insn(offset);
-        open = emitter.instruction(insn, offset, live(offset), live(offset + insn.length));
+    for (const PlannedInsn& planned : block) {
+        const std::uint32_t next = planned.offset + planned.insn->length;
+        open = emitter.instruction(planned, live(planned.offset), live(next));
     }
-    if (open) emitter.go_to(request.page + at);
+    if (open) emitter.go_to(request.page + behind);
     Translation out = emitter.finish();
-    const Insn& last = *scan.insn(offsets.back());
-    if (last.is_left_to_cpp()) out.emulated = std::make_unique<const Insn>(last);
-    out.live_behind = static_cast<std::uint16_t>(live(at));
-    out.guest_length = at - start;
-    out.first_byte = std::min(scan.first_byte(), start);
-    out.last_byte = std::max(scan.last_byte(), at);
+    if (last.insn->is_left_to_cpp()) out.emulated = std::make_unique<const Insn>(*last.insn);
+    out.live_behind = static_cast<std::uint16_t>(live(behind));
+    out.first_byte = std::min(scan_.first_byte(), start);
+    out.last_byte = std::max(scan_.last_byte(), behind);
     return out;
 }
 

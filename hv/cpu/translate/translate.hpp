@@ -20,8 +20,9 @@ namespace ring3 {
 /// What a block is made for.
 enum class Variant : std::uint8_t {
     normal,
-    single,   ///< one instruction: the last few of a budget, single-stepping
-    bounced,  ///< one instruction whose memory operands stand at Context::bounce, ending in C++
+    single,    ///< one instruction: the last few of a budget, single-stepping
+    bounced,   ///< one instruction whose memory operands stand at Context::bounce, ending in C++
+    unmerged,  ///< each memory operand is looked up by itself: where a group's look-up failed
 };
 
 /// Entry points that every block may jump to; made once by the stubs.
@@ -33,7 +34,7 @@ struct StubAddresses {
 /// Where one guest instruction's host code begins.
 struct InsnSite {
     std::uint32_t host_offset = 0;
-    std::uint16_t guest_offset = 0;  ///< from the block's RIP
+    std::uint16_t guest_offset = 0;  ///< in its page
     /// Host registers whose values are in Context::borrowed while the instruction itself runs.
     std::int8_t borrowed[2] = {no_register, no_register};
     std::uint16_t live = 0;  ///< arithmetic flags that are live before it (FlagScan)
@@ -43,6 +44,7 @@ struct InsnSite {
 struct LinkSite {
     std::uint32_t host_offset = 0;
     Vaddr target{};
+    Variant variant = Variant::normal;  ///< of the block that it leads to
 };
 
 struct TranslationRequest {
@@ -50,10 +52,11 @@ struct TranslationRequest {
     bool kernel_mode = true;
     Variant variant = Variant::normal;
     unsigned max_insns = 0;
+    bool merges = true;  ///< memory operands may share a look-up
     /// The bytes of the page that `rip` is in; for an instruction that straddles two pages, one
     /// 8 KiB view of both.
     std::span<const std::uint8_t> code;
-    /// Names the block in what it leaves in Context::link (block * 2 + number of the link).
+    /// Names the block in what it leaves in Context::link (LinkNumber).
     std::uint32_t block = 0;
     std::uint64_t host_base = 0;  ///< where the code will stand
     /// Branches to this page may be linked directly.
@@ -67,7 +70,6 @@ struct Translation {
     std::uint32_t lookup_entry = 0;   ///< goes through the jump cache itself
     std::vector<InsnSite> sites;
     std::vector<LinkSite> links;
-    std::uint32_t guest_length = 0;
     std::uint16_t live_behind = 0;  ///< arithmetic flags that are live behind the last instruction
     /// The last instruction, where it is for hv/cpu/emulate.
     std::unique_ptr<const Insn> emulated;

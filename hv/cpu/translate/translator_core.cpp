@@ -59,6 +59,7 @@ void TranslatorCore::load(const CpuState& state) {
     c.gs_base = state.gs_base;
     c.fpu_disabled = (state.cr0 & cr0::ts) != 0 ? 1 : 0;
     c.fpu_image = reinterpret_cast<std::uint64_t>(state.xsave.data());
+    for (std::size_t i = 0; i < state.selector.size(); ++i) c.selector[i] = state.selector[i];
     kernel_mode_ = state.kernel_mode;
 }
 
@@ -119,12 +120,15 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
         enter(entry);
         Vaddr rip{};
         auto variant = Variant::normal;
-        std::optional<std::uint32_t> link_from;
+        std::optional<LinkNumber> link_from;
         switch (static_cast<Leave>(c.leave)) {
-            case Leave::link:
-                rip = blocks_.at(c.link / 2).links[c.link % 2].site.target;
-                link_from = c.link;
+            case Leave::link: {
+                link_from = LinkNumber{c.link};
+                const auto& site = blocks_.at(link_from->block()).links[link_from->number()].site;
+                rip = site.target;
+                variant = site.variant;
                 break;
+            }
             case Leave::miss:
                 rip = {c.target};
                 if (c.budget == 0) {
@@ -133,7 +137,7 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                 }
                 break;
             case Leave::budget: {
-                const Block& next = blocks_.at(c.link / 2);
+                const Block& next = blocks_.at(LinkNumber{c.link}.block());
                 rip = next.key.rip;
                 if (c.budget == 0 || (end_ == RunEnd::near && c.budget < budget)) {
                     settle(rip, next.sites.front().live);
@@ -157,16 +161,16 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                         c.gpr[static_cast<std::size_t>(site.borrowed[i])] = c.borrowed[i];
                     }
                 }
-                settle(at.key.rip + site.guest_offset, site.live);
+                settle(page_of(at.key.rip) + site.guest_offset, site.live);
                 if (static_cast<Leave>(c.leave) == Leave::no_fpu) return exception(7);
                 if (static_cast<Leave>(c.leave) == Leave::trap) return trapped(state);
                 return bounce_at(state);
             }
             case Leave::emulate: {
-                const Block& at = blocks_.at(c.link / 2);
+                const Block& at = blocks_.at(LinkNumber{c.link}.block());
                 const InsnSite& site = at.sites.back();
                 c.budget += 1;
-                settle(at.key.rip + site.guest_offset, site.live);
+                settle(page_of(at.key.rip) + site.guest_offset, site.live);
                 return emulate_at(at, state, environment);
             }
             case Leave::bounced:

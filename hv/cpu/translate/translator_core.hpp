@@ -21,6 +21,7 @@ namespace ring3 {
 
 struct TranslatorSettings {
     unsigned block_limit = 32;  ///< most guest instructions in a block
+    bool merges = true;         ///< memory operands may share a look-up (plan.hpp)
     std::size_t code_cache_bytes = 0;
     IsaLevel level = IsaLevel::x86_64_v2;
     bool baseline_host = false;  ///< as if the host had neither BMI2 nor FSGSBASE

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+#include "hv/cpu/translate/plan.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "hv/cpu/translate/spilled.hpp"
+
+namespace ring3 {
+namespace {
+
+constexpr int rsp = static_cast<int>(Gpr::rsp);
+
+/// Longest span of a group: the longer, the likelier it crosses a page.
+constexpr std::int64_t longest_span = 128;
+/// Longest jump that a block follows.
+constexpr std::int64_t longest_jump = 1024;
+
+// Extent ---------------------------------------------------------------------------------------
+
+bool is_in(const std::vector<PlannedInsn>& block, std::uint32_t offset) {
+    return std::any_of(block.begin(), block.end(),
+                       [offset](const PlannedInsn& p) { return p.offset == offset; });
+}
+
+/// Where the block goes on behind this instruction; nothing: it ends.
+std::optional<std::uint32_t> next_in_block(const PlannedInsn& p) {
+    const Insn& insn = *p.insn;
+    const std::uint32_t behind = p.offset + insn.length;
+    switch (insn.form) {
+        case Form::jump:
+            if (insn.immediate < 0 || insn.immediate > longest_jump) return {};
+            return static_cast<std::uint32_t>(behind + insn.immediate);
+        case Form::jump_if:
+            // A loop's end: the block begins anew.
+            if (insn.immediate < 0) return {};
+            return behind;
+        default:
+            if (insn.ends_block()) return {};
+            return behind;
+    }
+}
+
+std::vector<PlannedInsn> extent(FlagScan& scan, std::uint32_t start, unsigned max_insns) {
+    constexpr auto page_end = static_cast<std::uint32_t>(page_size);
+    std::vector<PlannedInsn> block;
+    std::uint32_t at = start;
+    while (block.size() < max_insns && at < page_end) {
+        const Insn* insn = scan.insn(at);
+        if (insn == nullptr || (!block.empty() && is_in(block, at))) break;
+        // An instruction that straddles pages stands in a block of its own.
+        if (at + insn->length > page_end && at != start) break;
+        PlannedInsn& planned = block.emplace_back();
+        planned.insn = insn;
+        planned.offset = at;
+        const auto next = next_in_block(planned);
+        if (!next) break;
+        at = *next;
+    }
+    // A jump that nothing of the block follows ends it as any jump does.
+    for (std::size_t i = 0; i + 1 < block.size(); ++i) {
+        block[i].jumps_in_block = block[i].insn->form == Form::jump;
+    }
+    return block;
+}
+
+// Groups ---------------------------------------------------------------------------------------
+
+/// The one memory operand of an instruction, as the group's arithmetic sees it.
+struct Place {
+    MemoryOperand operand;
+    bool write = false;
+};
+
+MemoryOperand stack_slot(std::int64_t displacement) {
+    MemoryOperand m;
+    m.base = rsp;
+    m.displacement = displacement;
+    m.size = 8;
+    return m;
+}
+
+/// Nothing: it has no operand, or one that goes its own way.
+std::optional<Place> place_of(const PlannedInsn& p, std::uint64_t page) {
+    const Insn& insn = *p.insn;
+    switch (insn.form) {
+        case Form::plain: {
+            if (!insn.has_memory || insn.memory.address32 || insn.high_byte) return {};
+            if (insn.memory.size == 0 || insn.memory.size > 32) return {};
+            Place place{insn.memory, insn.memory.write};
+            if (place.operand.rip_relative) {
+                place.operand.rip_relative = false;
+                place.operand.displacement +=
+                    static_cast<std::int64_t>(page + p.offset + insn.length);
+            }
+            return place;
+        }
+        case Form::push:
+            if (insn.has_memory || insn.operand_size == 2) return {};
+            return Place{stack_slot(-8), true};
+        case Form::pop:
+            if (insn.has_memory || insn.operand_size == 2) return {};
+            return Place{stack_slot(0), false};
+        case Form::call:
+            return Place{stack_slot(-8), true};
+        case Form::ret:
+            return Place{stack_slot(0), false};
+        default:
+            return {};
+    }
+}
+
+bool has_same_registers(const MemoryOperand& a, const MemoryOperand& b) {
+    return a.base == b.base && a.index == b.index && a.scale == b.scale && a.fs == b.fs &&
+           a.gs == b.gs;
+}
+
+/// Whether what it becomes leaves the scratch register alone that holds a group's address.
+bool spares_scratch(const Insn& insn) {
+    switch (insn.form) {
+        case Form::plain:
+            return !insn.has_memory;
+        case Form::nop:
+        case Form::direction:
+        case Form::jump:
+        case Form::jump_if:
+            return true;
+        case Form::lea:
+            return is_plain_lea(insn);
+        default:
+            return false;
+    }
+}
+
+/// What the instruction adds to RSP; nothing: it does something else to it.
+std::optional<std::int64_t> added_to_rsp(const Insn& insn) {
+    switch (insn.form) {
+        case Form::push:
+        case Form::call:
+            return -8;
+        case Form::pop:
+            if (insn.rm.number == rsp || insn.opcode.number == rsp) return {};
+            return 8;
+        case Form::plain: {
+            if ((insn.registers_written & 1u << rsp) == 0) return 0;
+            // ADD and SUB of an immediate (83H and 81H, /0 and /5).
+            const std::uint8_t opcode = insn.bytes[insn.opcode_offset];
+            if ((opcode != 0x81 && opcode != 0x83) || insn.operand_size != 8) return {};
+            if (insn.rm.number != rsp || insn.modrm_offset != insn.opcode_offset + 1) return {};
+            const unsigned digit = insn.bytes[insn.modrm_offset] >> 3 & 7u;
+            if (digit == 0) return insn.immediate;
+            if (digit == 5) return -insn.immediate;
+            return {};
+        }
+        case Form::lea:
+            if ((insn.registers_written & 1u << rsp) == 0) return 0;
+            if (insn.operand_size != 8 || insn.memory.base != rsp ||
+                insn.memory.index != no_register || insn.memory.rip_relative) {
+                return {};
+            }
+            return insn.memory.displacement;
+        default:
+            if ((insn.registers_written & 1u << rsp) == 0) return 0;
+            return {};
+    }
+}
+
+/// Finds the group whose first operand is block[first]; the index behind its last member.
+std::size_t find_group(std::vector<PlannedInsn>& block, std::size_t first, std::uint64_t page) {
+    const auto leader = place_of(block[first], page);
+    if (!leader) return first + 1;
+    MemoryOperand span = leader->operand;
+    std::int64_t low = span.displacement, high = low + span.size;
+    bool writes = leader->write;
+    // What RSP has changed by since the look-up.
+    std::int64_t moved = 0;
+    std::vector<std::pair<std::size_t, std::int64_t>> members;
+    for (std::size_t i = first; i < block.size(); ++i) {
+        const Insn& insn = *block[i].insn;
+        if (const auto place = place_of(block[i], page)) {
+            if (!has_same_registers(place->operand, leader->operand)) break;
+            const std::int64_t at =
+                place->operand.displacement + (place->operand.base == rsp ? moved : 0);
+            const std::int64_t new_low = std::min(low, at);
+            const std::int64_t new_high = std::max(high, at + place->operand.size);
+            if (new_high - new_low > longest_span) break;
+            low = new_low;
+            high = new_high;
+            writes = writes || place->write;
+            members.emplace_back(i, at);
+        } else if (!spares_scratch(insn)) {
+            break;
+        }
+        std::uint16_t changed = insn.registers_written;
+        if (leader->operand.base == rsp) {
+            const auto added = added_to_rsp(insn);
+            if (!added) break;
+            moved += *added;
+            changed = static_cast<std::uint16_t>(changed & ~(1u << rsp));
+        }
+        const auto is_changed = [changed](int r) {
+            return r != no_register && (changed >> r & 1u) != 0;
+        };
+        if (is_changed(leader->operand.base) || is_changed(leader->operand.index)) break;
+    }
+    const bool is_constant = span.base == no_register && span.index == no_register;
+    const bool fits = is_constant || low == static_cast<std::int32_t>(low);
+    if (members.size() < 2 || !fits) return first + 1;
+    const std::size_t end = members.back().first + 1;
+    for (std::size_t i = first; i < end; ++i) block[i].merge = PlannedInsn::Merge::between;
+    for (const auto& [i, at] : members) {
+        block[i].merge = PlannedInsn::Merge::member;
+        block[i].group_offset = static_cast<std::int32_t>(at - low);
+    }
+    block[first].merge = PlannedInsn::Merge::first;
+    span.displacement = low;
+    span.size = static_cast<std::uint16_t>(high - low);
+    span.write = writes;
+    block[first].span = span;
+    return end;
+}
+
+}  // namespace
+
+std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start, std::uint64_t page,
+                                    unsigned max_insns, bool merges) {
+    std::vector<PlannedInsn> block = extent(scan, start, max_insns);
+    for (std::size_t i = 0; merges && i < block.size();) i = find_group(block, i, page);
+    return block;
+}
+
+}  // namespace ring3

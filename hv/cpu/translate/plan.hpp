@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// Which guest instructions become one block, and which of their memory operands share one check.
+//
+// A block follows the code through forward branches that are not taken and through short forward
+// jumps; a taken branch leaves it. A group is a run of memory operands with the same registers in
+// their addresses, which nothing changes in between (pushes, pops and additions to RSP are reckoned
+// with), close to each other: their whole span is looked up once. Where that look-up fails, the
+// block of Variant::unmerged that begins at the group's first operand does them one by one.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "hv/cpu/decode/flags.hpp"
+#include "hv/cpu/decode/insn.hpp"
+
+namespace ring3 {
+
+/// One instruction of a block.
+struct PlannedInsn {
+    const Insn* insn = nullptr;
+    std::uint32_t offset = 0;  ///< in the page
+    /// The instruction behind it in the block is the branch's target, not the one behind.
+    bool jumps_in_block = false;
+
+    /// What it has to do with a group.
+    enum class Merge : std::uint8_t {
+        none,
+        first,    ///< its operand is the group's first: the look-up goes before it
+        member,   ///< its operand is at `group_offset` of the span
+        between,  ///< has no memory operand, and must leave the group's address alone
+    };
+    Merge merge = Merge::none;
+    std::int32_t group_offset = 0;
+    /// Of the first: the whole span, as an operand.
+    MemoryOperand span{};
+};
+
+/// The block that starts at `start`, at most `max_insns` long; with `merges` its groups.
+std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start, std::uint64_t page,
+                                    unsigned max_insns, bool merges);
+
+}  // namespace ring3
