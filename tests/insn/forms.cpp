@@ -214,6 +214,8 @@ bool is_comparable(const Insn& insn) {
         insn.bytes[insn.modrm_offset - 1u] == 0x0d) {
         return false;
     }
+    // Guests have selectors of their own.
+    if (insn.form == Form::read_segment) return false;
     if (insn.form != Form::emulated)
         return insn.form != Form::undefined && insn.form != Form::not_built;
     switch (insn.mnemonic) {

@@ -222,7 +222,8 @@ std::optional<Exit> TranslatorCore::emulate_at(const Block& block, CpuState& sta
     const Emulated done = emulate(insn, c);
     state.retired += done.retired;
     if (done.retired != 0) {
-        if (state.rip == behind)
+        // What the block knows of the instruction behind, it knows from its own page.
+        if (state.rip == behind && page_offset(Vaddr{behind}) >= insn.length)
             live_ = live_behind;
         else
             live_.reset();
