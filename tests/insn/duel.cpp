@@ -175,8 +175,7 @@ bool Duel::is_safe(const Sample& sample) {
     if (!insn.has_memory) return true;
     Vaddr at = effective_address(insn, sample.state);
     std::uint64_t size = std::max<std::uint64_t>(1, insn.memory.size);
-    const bool bit_string = insn.form == Form::emulated && insn.reg.used() &&
-                            insn.mnemonic >= ZYDIS_MNEMONIC_BT &&
+    const bool bit_string = insn.reg.used() && insn.mnemonic >= ZYDIS_MNEMONIC_BT &&
                             insn.mnemonic <= ZYDIS_MNEMONIC_BTS;
     if (bit_string) {
         const std::uint64_t raw = read_field(sample.state, insn.reg);

@@ -398,6 +398,26 @@ bool is_bit_string(const ZydisDecodedInstruction& z, const Insn& insn) {
     }
 }
 
+/// REP MOVS and REP STOS at plain addresses.
+bool is_repeated_move(const ZydisDecodedInstruction& z) {
+    constexpr auto segments = ZYDIS_ATTRIB_HAS_SEGMENT_FS | ZYDIS_ATTRIB_HAS_SEGMENT_GS;
+    if (z.meta.category != ZYDIS_CATEGORY_STRINGOP || z.address_width != 64) return false;
+    if ((z.attributes & ZYDIS_ATTRIB_HAS_REP) == 0 || (z.attributes & segments) != 0) return false;
+    switch (z.mnemonic) {
+        case ZYDIS_MNEMONIC_MOVSB:
+        case ZYDIS_MNEMONIC_MOVSW:
+        case ZYDIS_MNEMONIC_MOVSD:
+        case ZYDIS_MNEMONIC_MOVSQ:
+        case ZYDIS_MNEMONIC_STOSB:
+        case ZYDIS_MNEMONIC_STOSW:
+        case ZYDIS_MNEMONIC_STOSD:
+        case ZYDIS_MNEMONIC_STOSQ:
+            return true;
+        default:
+            return false;
+    }
+}
+
 void decode_into(const ZydisDecodedInstruction& z, std::span<const ZydisDecodedOperand> operands,
                  Insn& insn) {
     insn.form = form_of(z);
@@ -428,7 +448,10 @@ void decode_into(const ZydisDecodedInstruction& z, std::span<const ZydisDecodedO
             insn.tail_offset = static_cast<std::uint8_t>(raw.disp.offset + raw.disp.size / 8);
         }
     }
-    if (insn.form == Form::plain && is_bit_string(z, insn)) insn.form = Form::emulated;
+    if (insn.form == Form::plain && is_bit_string(z, insn)) {
+        insn.form = insn.operand_size == 2 ? Form::emulated : Form::bit_string;
+    }
+    if (insn.form == Form::emulated && is_repeated_move(z)) insn.form = Form::rep_string;
     // The address of a far pointer or of an MXCSR-sized operand is ordinary; others need care.
     if (z.mnemonic == ZYDIS_MNEMONIC_MOV && insn.form == Form::plain) {
         for (const auto& operand : operands) {

@@ -74,6 +74,9 @@ std::uint32_t FlagScan::live(std::uint32_t offset, unsigned budget) {
                 const auto behind = offset + next->length;
                 return read | (pending & (live(target, budget / 2) | live(behind, budget / 2)));
             }
+            case Form::rep_string:
+                offset += next->length;
+                continue;
             default:
                 if (next->ends_block()) return read | pending;
                 offset += next->length;

@@ -33,6 +33,8 @@ enum class Form : std::uint8_t {
     count_jump,    ///< loop, loope, loopne, jrcxz, jecxz
     direction,     ///< cld, std
     read_segment,  ///< mov r, sreg
+    bit_string,    ///< bt and kin of memory by a register, which may reach beyond the operand
+    rep_string,    ///< rep movs, rep stos: in line where they stay in a page, else emulated
     emulated,      ///< by hv/cpu/emulate, between blocks
     undefined,     ///< #UD
     not_built,     ///< in the CPU model, but not built here
@@ -109,9 +111,10 @@ struct Insn {
     /// Those that it writes, or may write.
     std::uint16_t registers_written = 0;
 
-    /// C++ does it (or gives its fault) between blocks.
+    /// C++ does it (or gives its fault) between blocks, if only sometimes.
     bool is_left_to_cpp() const {
-        return form == Form::emulated || form == Form::undefined || form == Form::not_built;
+        return form == Form::emulated || form == Form::rep_string || form == Form::undefined ||
+               form == Form::not_built;
     }
     /// The next instruction is not (only) the one behind this.
     bool ends_block() const {

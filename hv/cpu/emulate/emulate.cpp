@@ -94,7 +94,8 @@ bool is_in_stack_segment(const Insn& insn) {
 Emulated emulate(const Insn& insn, EmulationContext& c) {
     using Handler = std::optional<Emulated> (*)(const Insn&, EmulationContext&);
     if (insn.form == Form::undefined) return fault_exception(6);
-    if (insn.form == Form::emulated) {
+    if (insn.form == Form::emulated || insn.form == Form::rep_string ||
+        insn.form == Form::bit_string) {
         c.memory.stack_segment = is_in_stack_segment(insn);
         for (const Handler handler :
              {emulate_string, emulate_stack, emulate_segment, emulate_fpu_state, emulate_sensitive,

@@ -60,7 +60,8 @@ struct EmulationContext {
     std::uint64_t budget;
 };
 
-/// Executes one instruction of Form::emulated, undefined or not_built at state.rip. On an exit that
+/// Executes one instruction of Form::emulated, rep_string, bit_string, undefined or not_built at
+/// state.rip. On an exit that
 /// is a fault nothing of `state` has changed and retired is 0.
 Emulated emulate(const Insn& insn, EmulationContext& c);
 

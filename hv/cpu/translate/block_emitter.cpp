@@ -124,7 +124,8 @@ x86::Mem BlockEmitter::address_operand(const MemoryOperand& m, int stack_delta, 
     if (m.base != no_register && m.index != no_register) {
         const auto base = home(m.base, scratch);
         const bool is_same = m.index == m.base;
-        const auto index = is_same ? base : home(m.index, is_spilled(m.base) ? x86::Gp(rcx) : scratch);
+        const auto index =
+            is_same ? base : home(m.index, is_spilled(m.base) ? x86::Gp(rcx) : scratch);
         return x86::ptr(base, index, shift, displacement);
     }
     if (m.base != no_register) return x86::ptr(home(m.base, scratch), displacement);
@@ -178,35 +179,47 @@ void BlockEmitter::access(const MemoryOperand& m, unsigned size, bool write, boo
     ++operand_;
 }
 
-/// Looks an operand up; where that fails, C++ does, and the block goes on.
-void BlockEmitter::check(const MemoryOperand& m, int stack_delta, unsigned size, bool write,
-                         bool flags_live) {
+BlockEmitter::Cold BlockEmitter::cold_path(unsigned size, bool write) {
     Cold cold;
     cold.entry = a_.newLabel();
     cold.resume = a_.newLabel();
     cold.info = AccessInfo::make(size, write, operand_).raw;
     cold.write = write;
-    cold.flags_in_scratch = false;
-    cold.left = Cold::Left::nothing;
+    return cold;
+}
+
+/// Looks an operand up; where that fails, C++ does, and the block goes on.
+void BlockEmitter::check(const MemoryOperand& m, int stack_delta, unsigned size, bool write,
+                         bool flags_live) {
+    Cold cold = cold_path(size, write);
     cold.address = constant_address(m, behind_);
     MemoryOperand sized = m;
     sized.size = static_cast<std::uint16_t>(size);
     if (!access_constant(sized, write, flags_live, cold.entry)) {
         address(m, stack_delta);
-        if (!flags_live) {
-            cold.left = Cold::Left::tagged;
-            access_dead(size, write, cold.entry);
-        } else if (host_.bmi2) {
-            cold.left = Cold::Left::address;
-            access_live_bmi2(size, write, cold.entry);
-        } else {
-            cold.left = Cold::Left::tagged;
-            cold.flags_in_scratch = true;
-            access_live_saved(size, write, cold.entry);
-        }
-        place_ = {true, 0};
+        check_r11(cold, size, write, flags_live);
+        return;
     }
     cold.displacement = place_.displacement;
+    a_.bind(cold.resume);
+    cold_.push_back(cold);
+}
+
+/// The same for the address in R11.
+void BlockEmitter::check_r11(Cold cold, unsigned size, bool write, bool flags_live) {
+    if (!flags_live) {
+        cold.left = Cold::Left::tagged;
+        access_dead(size, write, cold.entry);
+    } else if (host_.bmi2) {
+        cold.left = Cold::Left::address;
+        access_live_bmi2(size, write, cold.entry);
+    } else {
+        cold.left = Cold::Left::tagged;
+        cold.flags_in_scratch = true;
+        access_live_saved(size, write, cold.entry);
+    }
+    place_ = {true, 0};
+    cold.displacement = 0;
     a_.bind(cold.resume);
     cold_.push_back(cold);
 }
@@ -308,14 +321,18 @@ void BlockEmitter::access_live_bmi2(unsigned size, bool write, asmjit::Label fai
 
 void BlockEmitter::access_live_saved(unsigned size, bool write, asmjit::Label failed) {
     // Without BMI2 there is no way to mask bits and keep the flags: keep them in memory.
+    save_flags();
+    access_dead(size, write, failed);
+    restore_saved_flags();
+}
+
+void BlockEmitter::save_flags() {
     const auto rax_home = context_word(offsetof(Context, gpr));
     a_.mov(rax_home, x86::rax);
     a_.lahf();
     a_.seto(x86::al);
     a_.mov(context_word(offsetof(Context, scratch)), x86::rax);
     a_.mov(x86::rax, rax_home);
-    access_dead(size, write, failed);
-    restore_saved_flags();
 }
 
 void BlockEmitter::restore_saved_flags() {

@@ -45,13 +45,13 @@ public:
 private:
     struct Cold {
         asmjit::Label entry, resume;
-        std::uint32_t info;
+        std::uint32_t info = 0;
         /// What the check left in R11: the address, or the address XORed with the entry's tag.
-        enum class Left : std::uint8_t { address, tagged, nothing } left;
-        bool flags_in_scratch;  // without BMI2
-        bool write;
-        std::uint64_t address;      // of a constant one, for Left::nothing
-        std::int32_t displacement;  // what the operand adds to R11
+        enum class Left : std::uint8_t { address, tagged, nothing } left = Left::nothing;
+        bool flags_in_scratch = false;  // without BMI2
+        bool write = false;
+        std::uint64_t address = 0;      // of a constant one, for Left::nothing
+        std::int32_t displacement = 0;  // what the operand adds to R11
     };
     /// Where a block goes on in its cold part: with `rest` instructions given back to the budget.
     struct SideExit {
@@ -90,8 +90,11 @@ private:
     void access_live_saved(unsigned size, bool write, asmjit::Label failed);
     bool access_constant(const MemoryOperand& m, bool write, bool flags_live, asmjit::Label failed);
     void check(const MemoryOperand& m, int stack_delta, unsigned size, bool write, bool flags_live);
+    Cold cold_path(unsigned size, bool write);
+    void check_r11(Cold cold, unsigned size, bool write, bool flags_live);
     void find_group(const PlannedInsn& planned, bool flags_live);
     x86::Mem operand(unsigned size) const;
+    void save_flags();
     void restore_saved_flags();
     void cold_paths();
     asmjit::Label side_exit(Vaddr target, unsigned rest, Variant variant = Variant::normal);
@@ -101,6 +104,9 @@ private:
     bool plain_in_slot(const Insn& insn);
     void lea(const Insn& insn);
     void read_segment(const Insn& insn);
+    void bit_string(const Insn& insn, bool flags_live);
+    void rep_string(const Insn& insn, Vaddr behind, bool flags_live);
+    void find_string(int guest, bool write, std::size_t distance, asmjit::Label failed);
     void push(const Insn& insn, bool flags_live);
     void pop(const Insn& insn, bool flags_live);
     void leave(const Insn& insn, bool flags_live);

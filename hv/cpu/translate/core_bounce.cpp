@@ -67,10 +67,11 @@ std::optional<Exit> TranslatorCore::copy_operands(std::span<const Operand> opera
     return {};
 }
 
-std::optional<Exit> TranslatorCore::bounce_at(CpuState& state) {
+std::optional<Exit> TranslatorCore::bounce_at(CpuState& state, Environment& environment) {
     Exit stop;
     const auto insn = insn_at({state.rip}, state.kernel_mode, stop);
     if (!insn) return stop;
+    if (insn->form == Form::bit_string) return emulate_insn(*insn, state, environment);
     std::array<Operand, 2> all_operands;
     const auto operands = std::span(all_operands).first(operands_of(*insn, state, all_operands));
     Block* const block = block_at({state.rip}, state.kernel_mode, Variant::bounced, stop);

@@ -169,6 +169,13 @@ bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_be
             }
             return false;
         }
+        case Form::bit_string:
+            bit_string(insn, live);
+            if ((insn.flags_undefined & live_after) != 0) define_flags(insn);
+            return true;
+        case Form::rep_string:
+            rep_string(insn, behind, live);
+            return false;
         case Form::emulated:
         case Form::undefined:
         case Form::not_built:

@@ -164,7 +164,7 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                 settle(page_of(at.key.rip) + site.guest_offset, site.live);
                 if (static_cast<Leave>(c.leave) == Leave::no_fpu) return exception(7);
                 if (static_cast<Leave>(c.leave) == Leave::trap) return trapped(state);
-                return bounce_at(state);
+                return bounce_at(state, environment);
             }
             case Leave::emulate: {
                 const Block& at = blocks_.at(LinkNumber{c.link}.block());
@@ -218,16 +218,18 @@ std::optional<Exit> TranslatorCore::emulate_at(const Block& block, CpuState& sta
     const Insn insn = *block.emulated;
     const std::uint32_t live_behind = block.live_behind;
     const std::uint64_t behind = state.rip + insn.length;
+    const auto exit = emulate_insn(insn, state, environment);
+    // What the block knows of the instruction behind, it knows from its own page.
+    if (state.rip == behind && page_offset(Vaddr{behind}) >= insn.length) live_ = live_behind;
+    return exit;
+}
+
+std::optional<Exit> TranslatorCore::emulate_insn(const Insn& insn, CpuState& state,
+                                                 Environment& environment) {
     EmulationContext c{state, *this, environment, settings_.level, context_->budget};
     const Emulated done = emulate(insn, c);
     state.retired += done.retired;
-    if (done.retired != 0) {
-        // What the block knows of the instruction behind, it knows from its own page.
-        if (state.rip == behind && page_offset(Vaddr{behind}) >= insn.length)
-            live_ = live_behind;
-        else
-            live_.reset();
-    }
+    if (done.retired != 0) live_.reset();
     addresses_->use(state);
     return done.exit;
 }

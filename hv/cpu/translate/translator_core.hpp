@@ -50,7 +50,8 @@ private:
     std::optional<Exit> run_blocks(CpuState& state, Environment& environment);
     void enter(std::uint64_t entry);
     std::optional<Exit> emulate_at(const Block& block, CpuState& state, Environment& environment);
-    std::optional<Exit> bounce_at(CpuState& state);
+    std::optional<Exit> emulate_insn(const Insn& insn, CpuState& state, Environment& environment);
+    std::optional<Exit> bounce_at(CpuState& state, Environment& environment);
     std::optional<Exit> copy_operands(std::span<const Operand> operands);
     bool run_bounced(const Block& block, CpuState& state);
     bool refuses_alignment(const Block& block, const CpuState& state, const Operand& operand);
