@@ -17,7 +17,13 @@ public:
     /// A present leaf entry of this domain for this page changed or went away, in some address
     /// space: drop it in all of the domain's, on all of its vCPUs.
     virtual void page_changed(DomainId domain, Vaddr page) = 0;
-    /// Present entries changed for pages that cannot be named one by one: drop every translation
+    /// The same for this many pages from `first` on: what an upper entry leads to, or a whole
+    /// table.
+    virtual void region_changed(DomainId domain, Vaddr first, std::uint64_t pages) = 0;
+    /// This root is no root any more: drop what was derived under it, if it is still in use. The
+    /// tables below it are told by themselves.
+    virtual void root_lost(DomainId domain, Mfn root) = 0;
+    /// Present entries changed for pages that cannot be named so: drop every translation
     /// of this domain, of every root. hv/memory counts on it (FrameTable::walk_epoch).
     virtual void all_pages_changed(DomainId domain) = 0;
     /// This page of the machine-to-phys table has moved: drop it for every domain.

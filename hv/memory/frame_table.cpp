@@ -9,6 +9,7 @@
 #include <new>
 
 #include "hv/memory/derived_state.hpp"
+#include "hv/memory/page_entry.hpp"
 #include "hv/memory/walk.hpp"
 
 namespace ring3 {
@@ -165,10 +166,42 @@ void FrameTable::all_pages_changed(DomainId domain) {
 
 void FrameTable::entry_changed(const Frame& table, unsigned index) {
     if (!was_walked(table)) return;
-    if (table.type != PageType::l1 || table.walked_at == Frame::several_places) {
+    const int level = table_level(table.type);
+    if (level == 4) {
+        // The upper half's addresses are sign-extended.
+        const std::uint64_t raw = std::uint64_t{index} << entry_shift(4);
+        constexpr unsigned unused = 16;
+        const auto canonical = static_cast<std::int64_t>(raw << unused) >> unused;
+        region_changed(table, Vaddr{static_cast<std::uint64_t>(canonical)}, level - 1);
+    } else if (table.walked_at == Frame::several_places) {
         all_pages_changed(table.owner);
-    } else if (listener_ != nullptr) {
-        listener_->page_changed(table.owner, Vaddr{table.walked_at} + index * page_size);
+    } else {
+        const Vaddr first{table.walked_at + (std::uint64_t{index} << entry_shift(level))};
+        region_changed(table, first, level - 1);
+    }
+}
+
+void FrameTable::table_lost(Frame& table) {
+    if (!was_walked(table)) return;
+    const int level = table_level(table.type);
+    if (level == 4) {
+        if (listener_ != nullptr) listener_->root_lost(table.owner, mfn_of(table));
+    } else if (table.walked_at == Frame::several_places) {
+        all_pages_changed(table.owner);
+    } else {
+        region_changed(table, Vaddr{table.walked_at}, level);
+    }
+    table.walk_epoch = 0;
+}
+
+/// What a whole table of this level translates; level 0: one page.
+void FrameTable::region_changed(const Frame& table, Vaddr first, int level) {
+    if (listener_ == nullptr) return;
+    if (level == 0) {
+        listener_->page_changed(table.owner, first);
+    } else {
+        const std::uint64_t pages = std::uint64_t{1} << (entry_shift(level + 1) - page_shift);
+        listener_->region_changed(table.owner, first, pages);
     }
 }
 

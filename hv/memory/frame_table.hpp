@@ -51,7 +51,8 @@ struct Frame {
     std::uint32_t ref_count = 0;
     /// The rest is written by successful walks that used this frame as a table, and holds only
     /// while `walk_epoch` is its owner's FrameTable::walk_epoch(): what was derived before that is
-    /// gone. Of an L1 table: the virtual address that its entry 0 translated, or `several_places`.
+    /// gone. Of a table below the root: the virtual address that its entry 0 translated, or
+    /// `several_places`.
     static constexpr std::uint64_t several_places = 2;
     std::uint64_t walked_at = 0;
     std::uint64_t walk_epoch = 0;
@@ -135,14 +136,17 @@ public:
     }
     /// Drops all translations of a domain.
     void all_pages_changed(DomainId domain);
-    /// An entry of an L1 table, or one that leads to several pages, takes something away.
+    /// An entry of a table takes something away.
     void entry_changed(const Frame& table, unsigned index);
+    /// A table is none any more, and counts as never walked.
+    void table_lost(Frame& table);
     /// Bytes of `frame` were written by the hypervisor.
     void written(const Frame& frame, std::uint64_t offset, std::uint64_t length);
 
 private:
     std::uint64_t index_of(Mfn mfn) const { return mfn.raw - first_mfn.raw; }
     void forget(Frame& frame);
+    void region_changed(const Frame& table, Vaddr first, int level);
     bool keep_for_others(Mfn mfn, Frame& frame);
 
     Frames total_;

@@ -183,9 +183,7 @@ int PageTables::validate(Frame& table) {
 }
 
 void PageTables::unvalidate(Frame& table) {
-    // Before anything below goes: then one flush serves the whole tree. Also, a table that is typed
-    // again later must not be found to have been walked.
-    if (frames_.was_walked(table)) frames_.all_pages_changed(table.owner);
+    frames_.table_lost(table);
     const int level = table_level(table.type);
     const std::uint64_t* const entries = entries_of(table);
     for (unsigned i = 0; i < entries_per_table; ++i) {

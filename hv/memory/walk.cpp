@@ -65,15 +65,17 @@ Descent descend(FrameTable& frames, Mfn root, Vaddr va, DomainId domain, Path& p
 /// Notes that something may be derived from these tables from now on.
 void leave_trace(FrameTable& frames, const Path& path, Vaddr va) {
     const std::uint64_t epoch = frames.walk_epoch(path.table[0]->owner);
-    const std::uint64_t place = va.raw >> entry_shift(2) << entry_shift(2);
-    Frame& l1 = *path.table[0];
-    if (l1.walk_epoch != epoch) {
-        l1.walked_at = place;
-    } else if (l1.walked_at != place) {
-        l1.walked_at = Frame::several_places;
-    }
-    for (Frame* table : path.table) {
-        if (table->walk_epoch != epoch) table->walk_epoch = epoch;
+    for (int level = 1; level <= levels; ++level) {
+        Frame& table = *path.table[level - 1];
+        // A root translates everything.
+        const std::uint64_t place =
+            level == levels ? 0 : va.raw >> entry_shift(level + 1) << entry_shift(level + 1);
+        if (table.walk_epoch != epoch) {
+            table.walk_epoch = epoch;
+            table.walked_at = place;
+        } else if (table.walked_at != place) {
+            table.walked_at = Frame::several_places;
+        }
     }
 }
 

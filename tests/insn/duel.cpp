@@ -117,11 +117,6 @@ std::uint64_t undefined_flags(const Insn& insn, const CpuState& before) {
         case ZYDIS_MNEMONIC_BSF:
         case ZYDIS_MNEMONIC_BSR:
             return cf | of | sf | af | pf;
-        case ZYDIS_MNEMONIC_BT:
-        case ZYDIS_MNEMONIC_BTS:
-        case ZYDIS_MNEMONIC_BTR:
-        case ZYDIS_MNEMONIC_BTC:
-            return of | sf | af | pf;
         case ZYDIS_MNEMONIC_SHL:
         case ZYDIS_MNEMONIC_SHR:
         case ZYDIS_MNEMONIC_SAR:

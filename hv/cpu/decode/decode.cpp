@@ -292,6 +292,11 @@ void note_shift_flags(const ZydisDecodedInstruction& z, Insn& insn) {
     if (count == 0) insn.flags_killed = 0;
 }
 
+bool is_bit_test(ZydisMnemonic m) {
+    return m == ZYDIS_MNEMONIC_BT || m == ZYDIS_MNEMONIC_BTS || m == ZYDIS_MNEMONIC_BTR ||
+           m == ZYDIS_MNEMONIC_BTC;
+}
+
 void note_flags(const ZydisDecodedInstruction& z, Insn& insn) {
     if (z.cpu_flags == nullptr) return;
     const auto& f = *z.cpu_flags;
@@ -303,6 +308,11 @@ void note_flags(const ZydisDecodedInstruction& z, Insn& insn) {
     if (z.meta.category == ZYDIS_CATEGORY_LOGICAL) insn.flags_undefined = 0;
     // Zydis has AF as undefined; the SDM has it set by the result.
     if (z.mnemonic == ZYDIS_MNEMONIC_SBB) insn.flags_undefined = 0;
+    if (is_bit_test(z.mnemonic)) {
+        // Undefined by the SDM but for CF and ZF; left alone by every CPU of either vendor.
+        insn.flags_undefined = 0;
+        insn.flags_killed = rflags::cf;
+    }
     if (is_shift_or_rotate(z.mnemonic)) note_shift_flags(z, insn);
     // No iteration, no flags.
     if (insn.rep || insn.repne) insn.flags_killed = 0;
@@ -387,15 +397,7 @@ void note_operands(const ZydisDecodedInstruction& z, std::span<const ZydisDecode
 
 /// BT, BTS, BTR, BTC with a register offset address memory outside of their operand.
 bool is_bit_string(const ZydisDecodedInstruction& z, const Insn& insn) {
-    switch (z.mnemonic) {
-        case ZYDIS_MNEMONIC_BT:
-        case ZYDIS_MNEMONIC_BTS:
-        case ZYDIS_MNEMONIC_BTR:
-        case ZYDIS_MNEMONIC_BTC:
-            return insn.has_memory && insn.reg.used();
-        default:
-            return false;
-    }
+    return is_bit_test(z.mnemonic) && insn.has_memory && insn.reg.used();
 }
 
 /// REP MOVS and REP STOS at plain addresses.

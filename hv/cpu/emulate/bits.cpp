@@ -47,9 +47,8 @@ std::optional<Emulated> bit_string(const Insn& insn, EmulationContext& c) {
             break;
     }
     if (insn.mnemonic != ZYDIS_MNEMONIC_BT && !c.memory.write(at, bytes)) return memory_fault(c);
-    // OF, SF, AF and PF are undefined, and read 0; ZF stays.
-    c.state.rflags =
-        (c.state.rflags & ~(rflags::arithmetic & ~rflags::zf)) | (was_set ? rflags::cf : 0);
+    // OF, SF, AF and PF are undefined, and stay on every CPU, as ZF does by the SDM.
+    c.state.rflags = (c.state.rflags & ~rflags::cf) | (was_set ? rflags::cf : 0);
     return retire(insn, c);
 }
 

@@ -122,7 +122,7 @@ void AddressCaches::forget_page(unsigned m, FetchPage& page) {
 }
 
 void AddressCaches::page_changed(Vaddr page) {
-    if (is_stale_) return;
+    if (is_stale_ || (is_lower_half_stale_ && !in_upper_half(page.raw))) return;
     const std::size_t i = Tlb::index(page.raw);
     for (unsigned m = 0; m < 2; ++m) {
         Tlb& t = context_.tlb[m];
@@ -163,10 +163,32 @@ void AddressCaches::empty_lower_half(unsigned m) {
     }
 }
 
-void AddressCaches::empty_both() {
-    is_stale_ = false;
-    empty(0);
-    empty(1);
+void AddressCaches::empty_stale() {
+    for (unsigned m = 0; m < 2; ++m) {
+        if (is_stale_)
+            empty(m);
+        else
+            empty_lower_half(m);
+    }
+    is_stale_ = is_lower_half_stale_ = false;
+}
+
+void AddressCaches::region_changed(Vaddr first, std::uint64_t pages) {
+    // Told one by one a region of this size costs as much as what it would save.
+    constexpr std::uint64_t few_pages = 32;
+    if (pages <= few_pages) {
+        for (std::uint64_t i = 0; i < pages; ++i) page_changed(first + i * page_size);
+    } else if (in_upper_half(first.raw)) {
+        is_stale_ = true;
+    } else {
+        is_lower_half_stale_ = true;
+    }
+}
+
+void AddressCaches::root_lost(Mfn root) {
+    for (const Mode& mode : modes_) {
+        if (mode.root == root) is_stale_ = true;
+    }
 }
 
 void AddressCaches::drop_frame(Mfn frame, Access right) {

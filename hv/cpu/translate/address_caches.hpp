@@ -43,6 +43,13 @@ public:
     void remember_jump(Vaddr rip, std::uint64_t entry);
 
     void page_changed(Vaddr page);
+    void region_changed(Vaddr first, std::uint64_t pages);
+    void root_lost(Mfn root);
+    /// Before guest code runs again: what was dropped in name is dropped.
+    void refresh() {
+        if (is_stale_ || is_lower_half_stale_) [[unlikely]]
+            empty_stale();
+    }
     /// Everything; done at once only in name, before the next use of any of it: a vCPU that does
     /// not run may be told many times.
     void drop_all() { is_stale_ = true; }
@@ -64,11 +71,7 @@ private:
 
     Mode& mode() { return modes_[kernel_mode_ ? 1 : 0]; }
     Tlb& tlb() { return context_.tlb[kernel_mode_ ? 1 : 0]; }
-    void refresh() {
-        if (is_stale_) [[unlikely]]
-            empty_both();
-    }
-    void empty_both();
+    void empty_stale();
     void fill(Vaddr address, const WalkResult& found, bool store);
     void empty(unsigned m);
     void empty_lower_half(unsigned m);
@@ -82,6 +85,7 @@ private:
     bool kernel_mode_ = true;
     bool table_write_assist_ = false;
     bool is_stale_ = true;
+    bool is_lower_half_stale_ = false;
     const DomainId domain_;
 };
 

@@ -100,9 +100,13 @@ void BlockEmitter::begin(unsigned insns, bool flags_live) {
     }
     auto enough = a_.newLabel();
     a_.lea(budget, x86::ptr(budget, -n));
-    // The budget stays far below 2^55, so its top byte is its sign.
-    a_.mov(context_word(offsetof(Context, budget)), budget);
-    a_.movsx(ecx, context_word(offsetof(Context, budget) + 7, 1));
+    if (host_.bmi2) {
+        a_.pext(rcx, budget, context_word(offsetof(Context, sign_mask)));
+    } else {
+        // The budget stays far below 2^55, so its top byte is its sign.
+        a_.mov(context_word(offsetof(Context, budget)), budget);
+        a_.movsx(ecx, context_word(offsetof(Context, budget) + 7, 1));
+    }
     a_.short_().jecxz(rcx, enough);
     a_.jmp(out_of_budget_);
     a_.bind(enough);

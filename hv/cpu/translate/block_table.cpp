@@ -17,8 +17,15 @@ const InsnSite& Block::site_of(std::uint64_t host_address) const {
 }
 
 Block* BlockTable::find(const BlockKey& key) {
+    std::uint32_t& recent = recent_[BlockKeyHash{}(key) % recent_slots];
+    if (recent < blocks_.size()) {
+        Block* const block = blocks_[recent].get();
+        if (block != nullptr && block->key == key) return block;
+    }
     const auto found = by_key_.find(key);
-    return found == by_key_.end() ? nullptr : blocks_[found->second].get();
+    if (found == by_key_.end()) return nullptr;
+    recent = found->second;
+    return blocks_[recent].get();
 }
 
 Block* BlockTable::holding(std::uint64_t host_address) {

@@ -67,7 +67,7 @@ struct Block {
 
 class BlockTable {
 public:
-    explicit BlockTable(CodeCache& cache) : cache_(cache) {}
+    explicit BlockTable(CodeCache& cache) : cache_(cache), recent_(recent_slots, no_block) {}
 
     Block* find(const BlockKey& key);
     Block& at(std::uint32_t number) { return *blocks_[number]; }
@@ -99,7 +99,13 @@ private:
     void unlink(LinkNumber from);
     void remove(std::uint32_t number);
 
+    static constexpr std::size_t recent_slots = 16384;
+    static constexpr std::uint32_t no_block = ~std::uint32_t{0};
+
     CodeCache& cache_;
+    /// By hash: blocks found lately, before the whole table is asked. May name blocks that are
+    /// gone.
+    std::vector<std::uint32_t> recent_;
     std::vector<std::unique_ptr<Block>> blocks_;
     std::unordered_map<BlockKey, std::uint32_t, BlockKeyHash> by_key_;
     std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> by_frame_;

@@ -83,6 +83,7 @@ struct alignas(64) Context {
 
     std::uint64_t tag_mask;   ///< Tlb::index_mask >> 3 << 12: PEXT mask of an address' TLB index
     std::uint64_t page_mask;  ///< ~0xfff
+    std::uint64_t sign_mask;  ///< bit 63
 
     Tlb tlb[2];                                        ///< [0] user mode, [1] kernel mode
     std::array<std::uint64_t, jump_entries> jumps[2];  ///< by the low 16 bits of the target

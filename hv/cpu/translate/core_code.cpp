@@ -147,6 +147,16 @@ void TranslatorCore::page_changed(DomainId domain, Vaddr page) {
                           [page](AddressCaches& addresses) { addresses.page_changed(page); });
 }
 
+void TranslatorCore::region_changed(DomainId domain, Vaddr first, std::uint64_t pages) {
+    contexts_.for_each_of(domain, [first, pages](AddressCaches& addresses) {
+        addresses.region_changed(first, pages);
+    });
+}
+
+void TranslatorCore::root_lost(DomainId domain, Mfn root) {
+    contexts_.for_each_of(domain, [root](AddressCaches& addresses) { addresses.root_lost(root); });
+}
+
 void TranslatorCore::all_pages_changed(DomainId domain) {
     contexts_.for_each_of(domain, [](AddressCaches& addresses) { addresses.drop_all(); });
 }

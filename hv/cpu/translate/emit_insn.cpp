@@ -171,7 +171,6 @@ bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_be
         }
         case Form::bit_string:
             bit_string(insn, live);
-            if ((insn.flags_undefined & live_after) != 0) define_flags(insn);
             return true;
         case Form::rep_string:
             rep_string(insn, behind, live);

@@ -106,6 +106,7 @@ void TranslatorCore::enter(std::uint64_t entry) {
 /// is what may be retired.
 std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& environment) {
     load(state);
+    addresses_->refresh();
     Context& c = *context_;
     const std::uint64_t budget = c.budget;
     const auto settle = [&](Vaddr rip, std::optional<std::uint32_t> live) {

@@ -37,6 +37,8 @@ public:
     const VcpuContexts& contexts() const { return contexts_; }
 
     void page_changed(DomainId domain, Vaddr page) override;
+    void region_changed(DomainId domain, Vaddr first, std::uint64_t pages) override;
+    void root_lost(DomainId domain, Mfn root) override;
     void all_pages_changed(DomainId domain) override;
     void xen_page_changed(Vaddr page) override;
     void frame_lost(Mfn frame) override;

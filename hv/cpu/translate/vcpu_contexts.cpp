@@ -22,6 +22,7 @@ VcpuContext& VcpuContexts::of(const CpuState& state) {
         context.host_mxcsr = cpp_mxcsr;
         context.tag_mask = static_cast<std::uint64_t>(Tlb::entries - 1) << page_shift;
         context.page_mask = page_mask;
+        context.sign_mask = std::uint64_t{1} << 63;
         context.fpu_absent = 1;
     }
     return *vcpu;
