@@ -28,7 +28,7 @@ public:
 
     World world() const override { return World::open; }
 
-    Time now(std::uint64_t) override { return Time{HostClock::now() - start_}; }
+    Time now(std::uint64_t retired) override { return Time{host_now(retired) - start_}; }
 
     std::uint64_t budget(std::uint64_t retired, Time deadline) override {
         measure_speed(retired);
@@ -40,10 +40,12 @@ public:
 
     Duration idle(std::uint64_t retired, Time deadline) override {
         // What passes while the machine sleeps says nothing about its speed.
-        sampled_at_ = HostClock::now();
+        sampled_at_ = last_read_ = HostClock::now();
         sampled_retired_ = retired;
+        // Read again behind the sleep.
+        uses_ = most_uses;
         if (deadline == never) return Duration::max();
-        return std::max(deadline - now(retired), Duration::zero());
+        return std::max(deadline - Time{last_read_ - start_}, Duration::zero());
     }
 
     void charge_io(std::uint64_t, std::uint64_t) override {}
@@ -54,21 +56,38 @@ private:
     /// Estimates how many instructions a microsecond takes, so that a budget ends near its
     /// deadline.
     void measure_speed(std::uint64_t retired) {
-        const auto host_now = HostClock::now();
-        const auto passed =
-            std::chrono::duration_cast<std::chrono::microseconds>(host_now - sampled_at_);
+        const auto at = host_now(retired);
+        const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(at - sampled_at_);
         if (passed < 1ms) return;
         const std::uint64_t measured =
             (retired - sampled_retired_) / static_cast<std::uint64_t>(passed.count());
         speed_ = std::clamp<std::uint64_t>((speed_ + measured) / 2, 1, std::uint64_t{1} << 14);
-        sampled_at_ = host_now;
+        sampled_at_ = at;
         sampled_retired_ = retired;
     }
+
+    /// The time is asked for several times at each exit of a vCPU, and a system call of a guest
+    /// takes little longer than a look at the host's clock: one look serves some microseconds.
+    HostClock::time_point host_now(std::uint64_t retired) {
+        constexpr std::uint64_t few_instructions = 2000;
+        if (uses_ >= most_uses || retired - read_retired_ >= few_instructions) {
+            last_read_ = HostClock::now();
+            read_retired_ = retired;
+            uses_ = 0;
+        }
+        ++uses_;
+        return last_read_;
+    }
+
+    static constexpr unsigned most_uses = 32;
 
     const Duration look_every_;
     const HostClock::time_point start_;
     HostClock::time_point sampled_at_;
     std::uint64_t sampled_retired_ = 0;
+    HostClock::time_point last_read_;
+    std::uint64_t read_retired_ = 0;
+    unsigned uses_ = most_uses;
     /// Instructions per microsecond. The first guess is low: too short a budget costs less than a
     /// late timer.
     std::uint64_t speed_ = 20;

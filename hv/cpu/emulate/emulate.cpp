@@ -98,7 +98,7 @@ Emulated emulate(const Insn& insn, EmulationContext& c) {
         insn.form == Form::bit_string) {
         c.memory.stack_segment = is_in_stack_segment(insn);
         for (const Handler handler :
-             {emulate_string, emulate_stack, emulate_segment, emulate_fpu_state, emulate_sensitive,
+             {emulate_sensitive, emulate_string, emulate_stack, emulate_segment, emulate_fpu_state,
               emulate_bits, emulate_vector, emulate_transcendental, emulate_approximation}) {
             if (auto done = handler(insn, c)) return *done;
         }

@@ -11,7 +11,12 @@
 namespace ring3::test {
 namespace {
 
+using testing::Each;
 using testing::ElementsAre;
+using testing::Pair;
+
+/// Pages that one L1 table translates.
+constexpr std::uint64_t pages_of_l1 = 512;
 
 constexpr DomainId one{1};
 
@@ -89,14 +94,17 @@ TEST_F(DerivedStateTest, hears_nothing_of_refused_changes) {
     EXPECT_TRUE(told_.is_silent());
 }
 
-TEST_F(DerivedStateTest, hears_of_everything_when_a_used_upper_entry_loses_something) {
+TEST_F(DerivedStateTest, hears_of_the_region_of_a_used_upper_entry_that_loses_something) {
     const std::uint64_t entry = load_entry(frames_, guest_.l2, 1);
     for (const std::uint64_t less :
          {entry & ~accessed, entry & ~writable, entry | no_execute, std::uint64_t{0}}) {
         use(guest_.va(1));
         told_.clear();
         ASSERT_EQ(set(guest_.l2, 1, less), 0);
-        EXPECT_EQ(told_.all_pages, 1) << std::hex << less;
+        // Once more where the table below goes with it.
+        EXPECT_THAT(told_.regions, Each(Pair(va_of(1, 1, 1, 0), pages_of_l1))) << std::hex << less;
+        EXPECT_EQ(told_.regions.size(), less == 0 ? 2u : 1u) << std::hex << less;
+        EXPECT_EQ(told_.all_pages, 0);
         ASSERT_EQ(set(guest_.l2, 1, entry), 0);
     }
 }
@@ -125,15 +133,36 @@ TEST_F(DerivedStateTest, hears_of_a_root_that_shares_the_translations_of_another
     use(guest_.va(0));
     frames_.mark_walked(second);
     ASSERT_EQ(set(second, 1, 0), 0);
-    EXPECT_EQ(told_.all_pages, 1);
+    EXPECT_THAT(told_.regions, ElementsAre(Pair(va_of(1, 0, 0, 0), pages_of_l1 * 512 * 512)));
 }
 
-TEST_F(DerivedStateTest, hears_once_of_a_tree_that_goes) {
+TEST_F(DerivedStateTest, hears_of_upper_halves_by_canonical_addresses) {
+    const Mfn second = *frames_.allocate(one);
+    const Mfn l3 = entry_mfn(load_entry(frames_, guest_.l4, 1));
+    write_entry(frames_, second, 300, entry_for(l3, table_flags));
+    ASSERT_EQ(tables_.pin(one, second, 4), 0);
+    ASSERT_EQ(walk(frames_, second, va_of(300, 1, 1, 0), Access::read, one, false).kind,
+              WalkResult::Kind::mapped);
+    ASSERT_EQ(set(second, 300, 0), 0);
+    EXPECT_THAT(told_.regions, ElementsAre(Pair(va_of(300, 0, 0, 0), pages_of_l1 * 512 * 512)));
+}
+
+TEST_F(DerivedStateTest, hears_of_each_table_of_a_tree_that_goes) {
     use(guest_.va(0));
     use(guest_.va(1), Access::write);
     ASSERT_EQ(tables_.unpin(one, guest_.l4), 0);
-    EXPECT_EQ(told_.all_pages, 1);
+    EXPECT_THAT(told_.roots, ElementsAre(guest_.l4));
+    EXPECT_THAT(told_.regions, ElementsAre(Pair(va_of(1, 0, 0, 0), pages_of_l1 * 512 * 512),
+                                           Pair(va_of(1, 1, 0, 0), pages_of_l1 * 512),
+                                           Pair(va_of(1, 1, 1, 0), pages_of_l1)));
+    EXPECT_EQ(told_.all_pages, 0);
     EXPECT_TRUE(told_.pages.empty());
+
+    // None of them counts as walked when it becomes a table again.
+    told_.clear();
+    ASSERT_EQ(tables_.pin(one, guest_.l4, 4), 0);
+    ASSERT_EQ(set(guest_.l2, 1, 0), 0);
+    EXPECT_TRUE(told_.is_silent());
 }
 
 TEST_F(DerivedStateTest, hears_when_a_table_that_holds_code_changes) {

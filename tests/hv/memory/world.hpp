@@ -86,6 +86,10 @@ struct TestDomain {
 class RecordingListener final : public DerivedState {
 public:
     void page_changed(DomainId, Vaddr page) override { pages.push_back(page); }
+    void region_changed(DomainId, Vaddr first, std::uint64_t count) override {
+        regions.emplace_back(first, count);
+    }
+    void root_lost(DomainId, Mfn root) override { roots.push_back(root); }
     void all_pages_changed(DomainId) override { ++all_pages; }
     void xen_page_changed(Vaddr page) override { pages.push_back(page); }
     void frame_lost(Mfn frame) override { lost.push_back(frame); }
@@ -94,10 +98,13 @@ public:
     }
     void clear() { *this = RecordingListener{}; }
     bool is_silent() const {
-        return pages.empty() && all_pages == 0 && lost.empty() && written.empty();
+        return pages.empty() && regions.empty() && roots.empty() && all_pages == 0 &&
+               lost.empty() && written.empty();
     }
 
     std::vector<Vaddr> pages;
+    std::vector<std::pair<Vaddr, std::uint64_t>> regions;
+    std::vector<Mfn> roots;
     int all_pages = 0;
     std::vector<Mfn> lost;
     std::vector<std::tuple<Mfn, std::uint64_t, std::uint64_t>> written;
@@ -122,6 +129,17 @@ public:
     void page_changed(DomainId domain, Vaddr page) override {
         std::erase_if(entries, [&](const auto& e) {
             return e.first.domain == domain && e.first.page == page;
+        });
+    }
+    void region_changed(DomainId domain, Vaddr first, std::uint64_t pages) override {
+        std::erase_if(entries, [&](const auto& e) {
+            return e.first.domain == domain && e.first.page >= first &&
+                   (e.first.page - first) / page_size < pages;
+        });
+    }
+    void root_lost(DomainId domain, Mfn root) override {
+        std::erase_if(entries, [&](const auto& e) {
+            return e.first.domain == domain && e.first.root == root;
         });
     }
     void all_pages_changed(DomainId domain) override {
