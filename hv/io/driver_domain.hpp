@@ -59,6 +59,9 @@ public:
     virtual void charge(IoWork work) = 0;
     /// Descriptors of the host. Null where nothing of the host may come in.
     virtual HostPoll* host() = 0;
+    /// How long a device takes is its model's to say, and the host does what it is asked at once.
+    /// So it is in a recorded world too, which its replay could not repeat otherwise.
+    virtual bool has_modelled_devices() { return host() == nullptr; }
     /// Whether there is an outside: always, but in a closed world that is not even a replay.
     virtual bool has_outside() { return false; }
     /// A door for inputs of the host, with a name that repeats; null where there is no outside.

@@ -84,7 +84,7 @@ std::unique_ptr<xenbus::BackEnd> make_disk_back_end(const xenbus::Place& place,
     parameters.offers_discard = spec.offers_discard;
     parameters.disk = opened.disk;
     parameters.make_path = io_path_maker(config, device);
-    if (place.driver_domain.host() == nullptr) {
+    if (place.driver_domain.has_modelled_devices()) {
         PolicyChoice choice = config.device_policy(disk_table, device);
         parameters.model = Registry<DiskModel>::create(choice.name, choice.params);
     }

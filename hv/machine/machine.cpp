@@ -205,7 +205,8 @@ void Machine::start(Member& member) {
 }
 
 void Machine::add_disk(Member& member, const DiskSpec& spec) {
-    if (!host_io_) host_io_ = HostIo::make(domain0_->host());
+    if (!host_io_)
+        host_io_ = HostIo::make(domain0_->has_modelled_devices() ? nullptr : domain0_->host());
     std::vector<std::string> notes;
     member.disks.push_back(open_disk(spec, *host_io_, notes));
     for (const std::string& note : notes)

@@ -41,6 +41,7 @@ public:
     Time now() override { return machine_.time(); }
     void charge(IoWork work) override { machine_.clock_->charge_io(work.requests, work.bytes); }
     HostPoll* host() override;
+    bool has_modelled_devices() override { return machine_.world() == Clock::World::closed; }
     bool has_outside() override { return machine_.inputs_.mode() != OutsideInputs::Mode::closed; }
     std::unique_ptr<OutsideInput> outside_input(std::string name, OutsideInput::Take take) override;
 
