@@ -244,6 +244,7 @@ void BlockEmitter::find_group(const PlannedInsn& planned, bool flags_live) {
     } else if (host_.bmi2) {
         access_live_bmi2(span.size, span.write, failed);
     } else {
+        side_exits_.back().flags_in_scratch = true;
         access_live_saved(span.size, span.write, failed);
     }
     a_.lea(r11, x86::ptr(r11, rcx));
@@ -386,6 +387,7 @@ void BlockEmitter::cold_paths() {
     const auto budget = gp(host_register::budget);
     for (const auto& exit : side_exits_) {
         a_.bind(exit.entry);
+        if (exit.flags_in_scratch) restore_saved_flags();
         if (exit.rest != 0) {
             a_.lea(budget, x86::ptr(budget, static_cast<std::int32_t>(exit.rest)));
         }
@@ -398,7 +400,7 @@ void BlockEmitter::cold_paths() {
 
 asmjit::Label BlockEmitter::side_exit(Vaddr target, unsigned rest, Variant variant) {
     const auto entry = a_.newLabel();
-    side_exits_.push_back({entry, target, rest, variant});
+    side_exits_.push_back({entry, target, rest, variant, false});
     return entry;
 }
 

@@ -59,6 +59,7 @@ private:
         Vaddr target;
         unsigned rest;
         Variant variant;
+        bool flags_in_scratch = false;  // without BMI2
     };
     /// Where the current operand stands: [R11 + RCX], or [R11 + displacement].
     struct HostPlace {
