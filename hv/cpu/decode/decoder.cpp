@@ -94,6 +94,11 @@ bool Decoder::decode(std::span<const std::uint8_t> bytes, Insn& insn) {
         case 0xc5:
         case 0x62:
         case 0x67:
+        // MOV to and from control and debug registers: ModRM names registers whatever its mod.
+        case 0x100 + 0x20:
+        case 0x100 + 0x21:
+        case 0x100 + 0x22:
+        case 0x100 + 0x23:
             return decode_unknown(bytes, insn, 0, 0);
         default:
             if (opcode_index < 256 && (is_rex(static_cast<std::uint8_t>(opcode_index)) ||
