@@ -2,9 +2,13 @@
 // A domain on a machine of its own, in this process: repeatable runs, digests, experiments.
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -17,6 +21,7 @@
 #include "cli/verb.hpp"
 #include "hv/control/create_request.hpp"
 #include "hv/machine/machine.hpp"
+#include "workloads/images/image_store.hpp"
 
 namespace ring3 {
 namespace {
@@ -45,7 +50,22 @@ std::vector<std::byte> read_scripted_input() {
     }
 }
 
-void print_dry_run(Machine& machine, const GuestSpec& spec, const MachineConfig& chosen) {
+/// Where a config's files are, for a run that builds nothing; images that would be built are named.
+struct FilesAsTheyAre {
+    std::string operator()(const std::string& name) {
+        if (!ImageStore::is_image_name(name)) return std::filesystem::absolute(name).string();
+        const ImageStore images{ImageStore::default_root(), registered_recipes(), print_note};
+        ImageStore::Place place = images.locate(name);
+        if (place.needed.empty()) return place.path.string();
+        needed.insert(std::move(place.needed));
+        return name;
+    }
+    /// What would be done first; the same image may be named twice.
+    std::set<std::string> needed;
+};
+
+void print_dry_run(Machine& machine, const GuestSpec& spec, const MachineConfig& chosen,
+                   const std::set<std::string>& needed) {
     const DomainConfig& config = spec.config;
     fmt::print("domain \"{}\", uuid {}\n", config.name, to_string(config.uuid));
     fmt::print("kernel   {}\n", spec.kernel_path);
@@ -56,7 +76,9 @@ void print_dry_run(Machine& machine, const GuestSpec& spec, const MachineConfig&
                config.max_memory.raw / frames_per_mib, config.vcpus);
     fmt::print("on poweroff {}, on reboot {}, on crash {}\n\n", to_string(config.on_poweroff),
                to_string(config.on_reboot), to_string(config.on_crash));
-    fmt::print("{}\n", describe_build(spec, machine.free_frames()));
+    if (needed.empty()) fmt::print("{}\n", describe_build(spec, machine.free_frames()));
+    for (const std::string& step : needed) fmt::print("first: {}\n", step);
+    if (!needed.empty()) fmt::print("what the domain's memory holds shows when that is done\n\n");
     fmt::print("{}", chosen.describe());
 }
 
@@ -88,7 +110,10 @@ int exit_code(Machine::End end, Guest& guest, const Foreground& foreground) {
 
 int create_in_foreground(CreateOptions& options) {
     MachineConfig chosen = options.machine.config();
-    GuestSpec spec = guest_spec(read_config(options), resolve_file);
+    FilesAsTheyAre as_they_are;
+    const DomainConfig config = read_config(options);
+    GuestSpec spec = options.dry_run ? guest_spec(config, std::ref(as_they_are))
+                                     : guest_spec(config, resolve_file);
     spec.starts_paused = options.paused;
 
     const StopSignals signals;
@@ -100,7 +125,7 @@ int create_in_foreground(CreateOptions& options) {
     Machine machine(std::move(chosen), foreground, show_log, {options.record, options.replay});
     machine.set_core_folder(options.choice.endpoint().log().parent_path());
     if (options.dry_run) {
-        print_dry_run(machine, spec, machine.config());
+        print_dry_run(machine, spec, machine.config(), as_they_are.needed);
         return to_int(ExitCode::ok);
     }
 

@@ -6,11 +6,13 @@
 #include <cstdio>
 #include <new>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "build_info.hpp"
 #include "cli/manual.hpp"
@@ -26,6 +28,7 @@ constexpr const char* opening =
     "\n"
     "usage: ring3 VERB [ARGUMENTS...]\n"
     "       ring3 help VERB | help all | --version\n"
+    "A verb may be shortened to what only one verb begins with: ring3 li, ring3 cr FILE.\n"
     "\n";
 
 constexpr const char* closing =
@@ -67,9 +70,28 @@ std::string overview_of_all() {
     return text + closing;
 }
 
+/// The verbs that begin so; they stand in order of their names.
+std::vector<const Verb*> verbs_with_prefix(std::string_view prefix) {
+    std::vector<const Verb*> found;
+    if (prefix.empty()) return found;
+    for (auto it = verbs().lower_bound(prefix);
+         it != verbs().end() && it->first.starts_with(prefix); ++it)
+        found.push_back(&it->second);
+    return found;
+}
+
+/// As xm and xl look it up: the whole name first, then the only verb that begins so.
 const Verb& verb_named(const std::string& name) {
     const auto found = verbs().find(name);
     if (found != verbs().end()) return found->second;
+    const std::vector<const Verb*> candidates = verbs_with_prefix(name);
+    if (candidates.size() == 1) return *candidates.front();
+    if (!candidates.empty()) {
+        std::vector<std::string_view> names;
+        for (const Verb* const verb : candidates) names.emplace_back(verb->name);
+        throw ConfigError{fmt::format("\"{}\" may be {}; more of the name tells which", name,
+                                      fmt::join(names, ", "))};
+    }
     std::vector<std::string> names{"help"};
     for (const auto& [known, verb] : verbs()) names.emplace_back(known);
     throw ConfigError{fmt::format("there is no verb \"{}\"{}; `ring3 --help` lists the verbs", name,

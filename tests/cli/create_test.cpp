@@ -109,6 +109,19 @@ TEST_F(Create, prints_what_it_would_build_and_builds_nothing) {
                                      HasSubstr("[scheduler]\nname = \"round_robin\"")));
 }
 
+TEST_F(Create, names_in_a_dry_run_the_images_it_would_build_and_builds_none) {
+    launcher = fmt::format("env XDG_CACHE_HOME={}/cache", folder.string());
+    const std::string images = file("images.cfg",
+                                    "name = \"images\"\nkernel = \"image:debian-cloud/vmlinuz\"\n"
+                                    "ramdisk = \"image:hello/initrd\"\nmemory = 64\n");
+    const Outcome outcome = create("--dry-run " + images);
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_THAT(outcome.shown, AllOf(ContainsRegex("first: .*debian-cloud"),
+                                     ContainsRegex("first: .*hello"), HasSubstr("[scheduler]")));
+    EXPECT_FALSE(std::filesystem::exists(folder / "cache/ring3/images/objects"));
+    EXPECT_EQ(create("--dry-run " + images + " ramdisk=image:helo/initrd").code, 2);
+}
+
 TEST_F(Create, says_so_when_a_guest_waits_for_what_cannot_come) {
     const Outcome outcome = create("--clock virtual " + config(sleeps()));
     EXPECT_EQ(outcome.code, 6);

@@ -49,6 +49,14 @@ TEST(Program, explains_each_verb) {
     EXPECT_EQ(run_ring3("image --help").shown, help.shown);
 }
 
+TEST(Program, takes_a_verb_by_what_only_it_begins_with) {
+    EXPECT_EQ(run_ring3("help cr").shown, run_ring3("help create").shown);
+    EXPECT_THAT(run_ring3("li --help").shown, StartsWith("usage: ring3 list"));
+    // A whole name is never the beginning of another one.
+    EXPECT_THAT(run_ring3("help up").shown, StartsWith("usage: ring3 up "));
+    EXPECT_EQ(run_ring3("help u").code, 2);
+}
+
 TEST(Program, tells_its_version) {
     const Outcome version = run_ring3("--version");
     EXPECT_EQ(version.code, 0);
@@ -58,8 +66,10 @@ TEST(Program, tells_its_version) {
 TEST(Program, answers_a_wrong_command_line_with_one_message_and_code_2) {
     const std::pair<const char*, const char*> cases[] = {
         {"", "no verb given"},
-        {"imag list", "there is no verb \"imag\" (did you mean \"image\"?)"},
-        {"help imag", "there is no verb \"imag\" (did you mean \"image\"?)"},
+        {"imgae list", "there is no verb \"imgae\" (did you mean \"image\"?)"},
+        {"help imgae", "there is no verb \"imgae\" (did you mean \"image\"?)"},
+        {"d", "\"d\" may be destroy, dmesg, domid, domname, down, dump-core; more"},
+        {"vcpu-list --no-such", "ring3 vcpu-list: unrecognised option"},
         {"--hlep", "there is no verb \"--hlep\""},
         {"image", "what to do?"},
         {"image biuld x", "ring3 image cannot \"biuld\" (did you mean \"build\"?)"},
