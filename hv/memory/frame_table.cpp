@@ -33,9 +33,9 @@ constexpr std::uint64_t m2p_page_count(Frames total) {
 FrameTable::FrameTable(Frames total)
     : total_(total),
       free_(total),
-      memory_("ring3 frames", total.raw * page_size),
-      frame_memory_("ring3 frame table", round_up(total.raw * sizeof(Frame), page_size)),
-      m2p_memory_("ring3 machine-to-phys", m2p_page_count(total) * page_size),
+      memory_(total.raw * page_size),
+      frame_memory_(round_up(total.raw * sizeof(Frame), page_size)),
+      m2p_memory_(m2p_page_count(total) * page_size),
       // Zeroed memory holds free Frames already: an implicit-lifetime type, nothing to construct.
       frames_(std::launder(reinterpret_cast<Frame*>(frame_memory_.data()))),
       free_bits_(round_up(total.raw, bits_per_word) / bits_per_word, ~std::uint64_t{0}),

@@ -547,7 +547,11 @@ bool decode_all_but_address(std::span<const std::uint8_t> bytes, IsaLevel level,
         std::array<std::uint8_t, ZYDIS_MAX_INSTRUCTION_LENGTH> exchange{};
         std::copy_n(bytes.begin(), insn.length, exchange.begin());
         std::replace(exchange.begin(), exchange.begin() + insn.length, 0xf3, 0x3e);
-        return decode_all_but_address({exchange.data(), insn.length}, level, insn, immediate);
+        const bool is_complete =
+            decode_all_but_address({exchange.data(), insn.length}, level, insn, immediate);
+        // Its bytes are not those of the shape that was asked for.
+        immediate = {};
+        return is_complete;
     }
     decode_into(z, {operands, z.operand_count}, insn);
     immediate = immediate_of(z);
