@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "hv/cpu/translate/vcpu_contexts.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 
 namespace ring3 {
@@ -10,6 +12,9 @@ namespace {
 constexpr std::uint64_t cpp_mxcsr = 0x1f80;
 
 }  // namespace
+
+// A host that has none is only slower.
+HugePage::HugePage() { madvise(this, size, MADV_HUGEPAGE); }
 
 VcpuContext& VcpuContexts::of(const CpuState& state) {
     Vcpus& vcpus = domains_[state.domain];
