@@ -2,6 +2,14 @@
 #include "hv/machine/config/machine_config.hpp"
 
 #define TOML_EXCEPTIONS 1
+#include <stdexcept>
+namespace {
+[[noreturn]] void refuse_toml() {
+    throw std::logic_error("no name of a table or key stands where one must");
+}
+}  // namespace
+// The library asserts what some malformed texts break ("[!x]"), and would end the process.
+#define TOML_ASSERT(expression) ((expression) ? void() : refuse_toml())
 #include <toml++/toml.h>
 
 #include <cerrno>
@@ -150,6 +158,8 @@ void MachineConfig::read_text(std::string_view text, const std::string& path) {
     } catch (const toml::parse_error& error) {
         throw ConfigError(
             fmt::format("{}:{}: {}", path, error.source().begin.line, error.description()));
+    } catch (const std::logic_error& error) {
+        throw ConfigError(fmt::format("{}: this is no TOML: {}", path, error.what()));
     }
     const auto place = [&](const toml::source_region& source) {
         return fmt::format("{}:{}", path, source.begin.line);
@@ -204,6 +214,8 @@ void MachineConfig::set(std::string_view assignment) {
             if (!value) refuse_value(origin, table, key);
             given = std::move(*value);
         }
+    } catch (const std::logic_error&) {
+        // As below.
     } catch (const toml::parse_error&) {
         // A bare word: a shell has eaten the quotes, or nobody wrote them.
     }

@@ -167,5 +167,10 @@ TEST(MachineConfig, describes_itself_as_a_machine_file) {
     EXPECT_NO_THROW(again.read_text(text, "described.toml"));
 }
 
+TEST(MachineConfig, refuses_names_that_the_parser_of_toml_trips_over) {
+    MachineConfig config;
+    EXPECT_THROW(config.read_text("[!machine]\n", "lab.toml"), ConfigError);
+}
+
 }  // namespace
 }  // namespace ring3
