@@ -42,7 +42,8 @@ const std::vector<Layer> layers = {
       "hv/io/path", "hv/io/disk_model", "hv/io/link_model"}},
     {"hv/machine", {"hv"}},
     {"hv/control", {"hv"}},
-    {"workloads/images", {"hv/base", "build_info.hpp"}},
+    {"workloads/catalogue", {"hv/base", "build_info.hpp"}},
+    {"workloads/images", {"hv/base", "workloads/catalogue", "build_info.hpp"}},
     {"cli", {"hv", "workloads", "build_info.hpp"}},
     {"tests", {"hv", "cli", "workloads", "tests", "build_info.hpp"}},
 };
@@ -61,7 +62,7 @@ const std::vector<Door> doors = {
     {"xen/", {"hv/abi"}},
     {"libxlutil.h", {"hv/machine/config"}},
     {"libxl", {"hv/machine/config"}},
-    {"toml++/", {"hv/machine/config"}},
+    {"toml++/", {"hv/machine/config", "workloads/catalogue"}},
     {"boost/program_options", {"cli"}},
     {"openssl/", {"hv/base"}},
     {"liburing.h", {"hv/io/block"}},

@@ -72,6 +72,10 @@ void write_debian_tree(const DebianTree& tree, const fs::path& tar, const fs::pa
         fmt::format("--hook-dir={}", merged_usr_hook),
         fmt::format("--customize-hook=tar-in {} /", (scratch / "files.tar").string()),
         fmt::format("--customize-hook=sh {} \"$1\"", (scratch / "script").string())};
+    // A tree that a crash of the host would damage is made anew; guests keep dpkg's own way.
+    command.insert(command.end(), {"--dpkgopt=force-unsafe-io",
+                                   "--customize-hook=sed -i /force-unsafe-io/d "
+                                   "\"$1\"/etc/dpkg/dpkg.cfg.d/99mmdebstrap"});
     for (const char* option : left_out) command.push_back(fmt::format("--dpkgopt={}", option));
     command.insert(command.end(), {"", tar.string(),
                                    fmt::format("deb [trusted=yes] copy://{} ./",
