@@ -52,7 +52,7 @@ void translate_block(benchmark::State& state) {
     std::copy(code.begin(), code.end(), page.begin());
     page[code.size()] = 0xc3;
     const StubAddresses stubs{0x10000, 0x10010, 0x10020, 0x10030, 0x10040, 0x10050, 0x10060};
-    const BlockTranslator translator(HostFeatures::detect(), stubs, IsaLevel::x86_64_v2);
+    BlockTranslator translator(HostFeatures::detect(), stubs, IsaLevel::x86_64_v2);
     TranslationRequest request;
     request.rip = request.page = {0x40'0000};
     request.max_insns = ordinary_insns + 1;
