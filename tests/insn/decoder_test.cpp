@@ -7,7 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <optional>
+#include <cstring>
+#include <span>
 #include <vector>
 
 #include "tests/insn/forms.hpp"
@@ -22,53 +23,35 @@ constexpr IsaLevel levels[] = {IsaLevel::x86_64_v2, IsaLevel::x86_64_v3};
 constexpr std::uint8_t legacy_prefixes[] = {0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x26,
                                             0x2e, 0x36, 0x3e, 0x64, 0x65};
 
+struct Fields {
+    std::array<std::int64_t, 80> numbers;
+    std::size_t count = 0;
+
+    void add(auto... values) { ((numbers[count++] = static_cast<std::int64_t>(values)), ...); }
+    bool operator==(const Fields& other) const {
+        return count == other.count &&
+               std::equal(numbers.begin(), numbers.begin() + count, other.numbers.begin());
+    }
+};
+
 /// Every field as a number. A field that is added breaks the bindings, and so cannot be forgotten.
-std::vector<std::int64_t> fields(const Insn& insn) {
+Fields fields(const Insn& insn) {
     const auto& [bytes, length, form, mnemonic, operand_size, has_memory, vex, lock, rep, repne,
                  fpu, high_byte, implicit_rcx, implicit_rcx_written, memory, reg, rm, vvvv, opcode,
                  opcode_offset, modrm_offset, tail_offset, immediate, condition, flags_read,
                  flags_killed, flags_undefined, registers, registers_written] = insn;
     const auto& [base, index, scale, fs, gs, address32, rip_relative, displacement, size, read,
                  write] = memory;
-    std::vector<std::int64_t> all{length,
-                                  static_cast<std::int64_t>(form),
-                                  mnemonic,
-                                  operand_size,
-                                  has_memory,
-                                  vex,
-                                  lock,
-                                  rep,
-                                  repne,
-                                  fpu,
-                                  high_byte,
-                                  implicit_rcx,
-                                  implicit_rcx_written,
-                                  base,
-                                  index,
-                                  scale,
-                                  fs,
-                                  gs,
-                                  address32,
-                                  rip_relative,
-                                  displacement,
-                                  size,
-                                  read,
-                                  write,
-                                  opcode_offset,
-                                  modrm_offset,
-                                  tail_offset,
-                                  immediate,
-                                  condition,
-                                  flags_read,
-                                  flags_killed,
-                                  flags_undefined,
-                                  registers,
-                                  registers_written};
-    for (const RegisterField& field : {reg, rm, vvvv, opcode}) {
-        const auto& [number, field_size, field_high, field_read, field_write] = field;
-        all.insert(all.end(), {number, field_size, field_high, field_read, field_write});
+    Fields all;
+    all.add(length, form, mnemonic, operand_size, has_memory, vex, lock, rep, repne, fpu, high_byte,
+            implicit_rcx, implicit_rcx_written, base, index, scale, fs, gs, address32, rip_relative,
+            displacement, size, read, write, opcode_offset, modrm_offset, tail_offset, immediate,
+            condition, flags_read, flags_killed, flags_undefined, registers, registers_written);
+    for (const RegisterField* field : {&reg, &rm, &vvvv, &opcode}) {
+        const auto& [number, field_size, field_high, field_read, field_write] = *field;
+        all.add(number, field_size, field_high, field_read, field_write);
     }
-    all.insert(all.end(), bytes.begin(), bytes.end());
+    for (const auto b : bytes) all.add(b);
     return all;
 }
 
@@ -78,10 +61,17 @@ std::string text(std::span<const std::uint8_t> bytes) {
     return all;
 }
 
-std::string text(const std::vector<std::int64_t>& numbers) {
+std::string text(const Fields& fields) {
     std::string all;
-    for (const auto n : numbers) all += fmt::format("{:x} ", n);
+    for (const auto n : std::span(fields.numbers).first(fields.count))
+        all += fmt::format("{:x} ", n);
     return all;
+}
+
+const std::vector<InsnForm>& forms_of(IsaLevel level) {
+    static const std::vector<InsnForm> forms[] = {admitted_forms(IsaLevel::x86_64_v2),
+                                                  admitted_forms(IsaLevel::x86_64_v3)};
+    return forms[static_cast<std::size_t>(level)];
 }
 
 /// Compares, and counts what was seen, so that no test passes by decoding nothing.
@@ -145,7 +135,7 @@ public:
     /// `count` of each form.
     std::vector<Bytes> of_all(IsaLevel level, unsigned count, bool any_prefixes) {
         std::vector<Bytes> all;
-        for (const InsnForm& form : admitted_forms(level)) {
+        for (const InsnForm& form : forms_of(level)) {
             for (unsigned i = 0; i < count; ++i) all.push_back(of(form, any_prefixes));
         }
         return all;
@@ -203,7 +193,7 @@ Encodings seeded() {
 TEST(Decoder, derives_every_form_as_zydis_decodes_it) {
     Encodings encodings = seeded();
     for (const IsaLevel level : levels) {
-        compare_in_all_orders(level, encodings.of_all(level, rounds_from_environment(12), false),
+        compare_in_all_orders(level, encodings.of_all(level, rounds_from_environment(2), false),
                               encodings);
     }
 }
@@ -211,7 +201,7 @@ TEST(Decoder, derives_every_form_as_zydis_decodes_it) {
 TEST(Decoder, takes_prefixes_of_any_kind_number_and_order) {
     Encodings encodings = seeded();
     for (const IsaLevel level : levels) {
-        compare_in_all_orders(level, encodings.of_all(level, rounds_from_environment(12), true),
+        compare_in_all_orders(level, encodings.of_all(level, rounds_from_environment(2), true),
                               encodings);
     }
 }
@@ -220,7 +210,7 @@ TEST(Decoder, knows_where_the_bytes_end) {
     Encodings encodings = seeded();
     for (const IsaLevel level : levels) {
         Comparison comparison(level);
-        for (const Bytes& bytes : encodings.of_all(level, 2, true)) {
+        for (const Bytes& bytes : encodings.of_all(level, 1, true)) {
             comparison.compare(bytes);
             // Copies, so that a sanitizer sees a byte too many.
             for (std::size_t size = 1; size <= bytes.size(); ++size) {
