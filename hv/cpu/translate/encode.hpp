@@ -22,8 +22,9 @@ struct Rewrite {
     std::int32_t slot = -1;
 };
 
+/// Longer than any guest instruction: a copy may need a prefix and a displacement more.
 struct Encoded {
-    std::array<std::uint8_t, 16> bytes{};
+    std::array<std::uint8_t, 32> bytes{};
     std::size_t length = 0;
     void put(unsigned byte) { bytes[length++] = static_cast<std::uint8_t>(byte); }
 };
