@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "hv/control/endpoint.hpp"
 #include "tests/boot/base_guests.hpp"
@@ -57,12 +56,12 @@ TEST_F(GuestDisk, is_clean_after_power_off) {
     create("one", fmt::format("'disk=[\"file:{},xvda,w\"]'", root));
     GuestConsole guest("one");
     guest.log_in();
-    guest.output_of("for i in 1 2 3 4 5 6 7 8; do cp -r /usr/share/doc /root/doc$i; done");
-    guest.output_of("rm -r /root/doc1 /root/doc3");
+    guest.output_of("for i in 1 2 3 4 5 6 7 8; do cp -r /usr/share/doc /srv/doc$i; done");
+    guest.output_of("rm -r /srv/doc1 /srv/doc3");
     EXPECT_NE(host("e2fsck -f -n " + root), 0) << "a mounted file system cannot look clean";
     power_off(guest);
     EXPECT_EQ(host("e2fsck -f -n " + root), 0);
-    EXPECT_EQ(host(fmt::format("test \"$(debugfs -R 'ls /root' '{}' | grep -o 'doc[0-9]' | "
+    EXPECT_EQ(host(fmt::format("test \"$(debugfs -R 'ls /srv' '{}' | grep -o 'doc[0-9]' | "
                                "wc -l)\" = 6",
                                root)),
               0);
@@ -79,12 +78,12 @@ protected:
             create("one", second_disk(target));
             GuestConsole guest("one");
             guest.log_in();
-            guest.output_of("mount /dev/xvdb /mnt");
-            guest.output_of("for i in 1 2 3; do head -c 3000000 /dev/urandom >/mnt/old$i; done");
+            guest.output_of("mount /dev/xvdb /srv");
+            guest.output_of("for i in 1 2 3; do head -c 3000000 /dev/urandom >/srv/old$i; done");
             guest.type(
-                "i=0; while :; do i=$((i+1)); dd if=/dev/urandom of=/mnt/f$i bs=37k "
+                "i=0; while :; do i=$((i+1)); dd if=/dev/urandom of=/srv/f$i bs=37k "
                 "count=$((i%5+1)) conv=fsync 2>/dev/null && echo \"synced f$i "
-                "$(sha256sum </mnt/f$i)\"; head -c 200000 /dev/urandom >/mnt/loose$i; done\n");
+                "$(sha256sum </srv/f$i)\"; head -c 200000 /dev/urandom >/srv/loose$i; done\n");
             while (sums.size() < most_files) {
                 guest.read_until("synced ");
                 const std::string name = guest.read_until(" ");
@@ -97,10 +96,10 @@ protected:
         create("two", second_disk(target));
         GuestConsole guest("two");
         guest.log_in();
-        guest.output_of("mount /dev/xvdb /mnt");
+        guest.output_of("mount /dev/xvdb /srv");
         EXPECT_THAT(guest.output_of("dmesg | grep xvdb"), HasSubstr("recovery complete"));
-        for (const auto& [name, sum] : sums) EXPECT_EQ(sum_of(guest, "/mnt/" + name), sum) << name;
-        guest.output_of("umount /mnt");
+        for (const auto& [name, sum] : sums) EXPECT_EQ(sum_of(guest, "/srv/" + name), sum) << name;
+        guest.output_of("umount /srv");
         EXPECT_THAT(guest.output_of("e2fsck -f -n /dev/xvdb"), Not(HasSubstr("ERROR")));
         power_off(guest);
     }
@@ -147,21 +146,21 @@ protected:
         other.log_in();
         const std::string write = "dd if=/dev/zero of=/dev/xvdb bs=1M count=128 oflag=direct";
         full.type(write + "; echo \"code $?\"\n");
-        other.output_of("head -c 8000000 /dev/urandom >/root/file; sync");
-        const std::string sum = sum_of(other, "/root/file");
+        other.output_of("head -c 8000000 /dev/urandom >/srv/file; sync");
+        const std::string sum = sum_of(other, "/srv/file");
         EXPECT_THAT(full.read_until("code 1\r\n"), HasSubstr("Input/output error"));
         other.output_of("sync; echo 3 >/proc/sys/vm/drop_caches");
-        EXPECT_EQ(sum_of(other, "/root/file"), sum);
+        EXPECT_EQ(sum_of(other, "/srv/file"), sum);
         EXPECT_THAT(other.output_of("dmesg"), Not(HasSubstr("I/O error")));
         // What was written before is there still, and can be given back for other bytes.
         EXPECT_EQ(full.run("cmp -n 10000000 /dev/xvdb /dev/zero").code, 0);
         full.output_of("blkdiscard /dev/xvdb");
         full.output_of(
-            "head -c 4194304 /dev/urandom >/root/bytes; dd if=/root/bytes of=/dev/xvdb bs=1M "
+            "head -c 4194304 /dev/urandom >/srv/bytes; dd if=/srv/bytes of=/dev/xvdb bs=1M "
             "oflag=direct seek=100");
         full.output_of("sync; echo 3 >/proc/sys/vm/drop_caches");
         EXPECT_EQ(full.output_of("dd if=/dev/xvdb bs=1M skip=100 count=4 2>/dev/null | sha256sum"),
-                  full.output_of("sha256sum </root/bytes"));
+                  full.output_of("sha256sum </srv/bytes"));
         power_off(full);
         power_off(other);
     }

@@ -260,8 +260,8 @@ TEST(LyingFrontEnds, are_no_concern_of_another_guest) {
         {{"login: ", "root\n"},
          {"# ", "dmesg -n 1; ip addr add 10.0.0.1/24 dev eth0; ip link set eth0 up\n"},
          {"# ",
-          "for i in 1 2 3 4 5 6; do head -c 1000000 /dev/urandom >/root/f$i; sha256sum /root/f$i "
-          ">>/root/sums; sync; echo 3 >/proc/sys/vm/drop_caches; done; sha256sum -c /root/sums "
+          "for i in 1 2 3 4 5 6; do head -c 1000000 /dev/urandom >/srv/f$i; sha256sum /srv/f$i "
+          ">>/srv/sums; sync; echo 3 >/proc/sys/vm/drop_caches; done; sha256sum -c /srv/sums "
           "&& echo all is we''ll; dmesg | grep -c 'I/O err''or'; poweroff\n"}});
     MachineConfig config;
     config.choose("clock", "wall", "the test");

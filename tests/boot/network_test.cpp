@@ -53,20 +53,20 @@ TEST_F(TwoGuests, ping_each_other_move_a_file_and_serve_a_page) {
     EXPECT_THAT(two.output_of("ping -c 3 -W 10 " + address), HasSubstr(" 0% packet loss"));
 
     // Random bytes cost a guest much, so each MiB is the same one with its number before it.
-    one.output_of("head -c 1048568 /dev/urandom >/root/block");
+    one.output_of("head -c 1048568 /dev/urandom >/srv/block");
     one.output_of(
-        fmt::format("i=0; while [ $i -lt {} ]; do printf %8d $i; cat /root/block; i=$((i+1)); "
-                    "done >/root/file",
+        fmt::format("i=0; while [ $i -lt {} ]; do printf %8d $i; cat /srv/block; i=$((i+1)); "
+                    "done >/srv/file",
                     file_mib()),
         Seconds{300});
-    two.output_of("( (socat -u TCP-LISTEN:5000 CREATE:/root/file; touch /root/done) & ); sleep 1");
-    one.output_of(fmt::format("socat -u OPEN:/root/file TCP:{}:5000", address_of(two)),
+    two.output_of("( (socat -u TCP-LISTEN:5000 CREATE:/srv/file; touch /srv/done) & ); sleep 1");
+    one.output_of(fmt::format("socat -u OPEN:/srv/file TCP:{}:5000", address_of(two)),
                   Seconds{300});
-    two.output_of("until [ -e /root/done ]; do busybox usleep 100000; done", Seconds{300});
-    const std::string sum = one.output_of("sha256sum </root/file");
+    two.output_of("until [ -e /srv/done ]; do busybox usleep 100000; done", Seconds{300});
+    const std::string sum = one.output_of("sha256sum </srv/file");
     EXPECT_EQ(sum.size(), 64u + 3u) << sum;
-    EXPECT_EQ(two.output_of("sha256sum </root/file"), sum);
-    EXPECT_EQ(two.output_of("stat -c %s /root/file"), std::to_string(file_mib() << 20));
+    EXPECT_EQ(two.output_of("sha256sum </srv/file"), sum);
+    EXPECT_EQ(two.output_of("stat -c %s /srv/file"), std::to_string(file_mib() << 20));
 
     one.output_of("busybox httpd -h /var/www/html");
     const std::string page = one.output_of("cat /var/www/html/index.html");

@@ -95,11 +95,13 @@ XlConfig::~XlConfig() = default;
 
 XlConfig::XlConfig(std::string path, std::string text, std::span<const std::string> overrides)
     : path_{std::move(path)}, text_{std::move(text)}, report_{std::make_unique<Report>()} {
-    if (text_.find('\0') != text_.npos)
-        throw ConfigError{fmt::format("{}: this is not a text file", path_)};
     if (!text_.ends_with('\n')) text_ += '\n';
     first_override_ = count_lines(text_) + 1;
     for (const std::string& override : overrides) text_ += line_for(override);
+    // Nor may an override have one, which comes from the command line or over a machine's socket:
+    // the parser asserts that there is none.
+    if (text_.find('\0') != text_.npos)
+        throw ConfigError{fmt::format("{}: this is not a text file", path_)};
     settings_ = scan_settings(text_);
     parse();
     refuse_duplicates();

@@ -243,6 +243,8 @@ TEST(DomainConfig, refuses_a_command_line_that_no_guest_can_be_given) {
 TEST(DomainConfig, refuses_files_that_are_no_text) {
     const std::string binary{"name='n'\0kernel", 15};
     EXPECT_THAT(refusal(binary), HasSubstr("web.cfg: this is not a text file"));
+    const std::string override{"memory=\"6\0 4\"", 13};
+    EXPECT_THAT(refusal(good, {override}), HasSubstr("web.cfg: this is not a text file"));
     EXPECT_THROW(read_domain_config("/no/such/file.cfg"), ConfigError);
     EXPECT_THROW(read_domain_config("/"), ConfigError);
     EXPECT_THROW(read_domain_config("/dev/zero"), ConfigError) << "must not be read for ever";
