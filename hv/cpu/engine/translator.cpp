@@ -20,8 +20,8 @@ TranslatorSettings read_settings(Params& params) {
         static_cast<std::size_t>(params.integer("code_cache_mib", 128, {4, 1024},
                                                 "host memory for translated code, in MiB"))
         << 20;
-    settings.merges = params.boolean("merge_operands", true,
-                                     "neighbouring memory operands are looked up once");
+    settings.merges =
+        params.boolean("merge_operands", true, "neighbouring memory operands are looked up once");
     settings.level = params.choice("cpu_model", "x86-64-v2", {"x86-64-v2", "x86-64-v3"},
                                    "the instructions that guests have") == "x86-64-v3"
                          ? IsaLevel::x86_64_v3
