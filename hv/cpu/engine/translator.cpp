@@ -5,6 +5,7 @@
 #include "hv/base/params.hpp"
 #include "hv/base/registry.hpp"
 #include "hv/cpu/engine/engine.hpp"
+#include "hv/cpu/translate/plan.hpp"
 #include "hv/cpu/translate/translator_core.hpp"
 
 namespace ring3 {
@@ -13,9 +14,9 @@ namespace {
 TranslatorSettings read_settings(Params& params) {
     TranslatorSettings settings;
     const auto limit = static_cast<unsigned>(
-        params.integer("block_limit", 32, {0, 4096},
-                       "most guest instructions in one block; 0: to the page's end"));
-    settings.block_limit = limit == 0 ? static_cast<unsigned>(page_size) : limit;
+        params.integer("block_limit", 32, {0, longest_block},
+                       "most guest instructions in one block; 0: as many as there may be"));
+    settings.block_limit = limit == 0 ? longest_block : limit;
     settings.code_cache_bytes =
         static_cast<std::size_t>(params.integer("code_cache_mib", 128, {4, 1024},
                                                 "host memory for translated code, in MiB"))

@@ -30,7 +30,7 @@ struct Tlb {
 
 /// Names one way out of a block: what Context::link holds.
 struct LinkNumber {
-    static constexpr unsigned bits = 6;
+    static constexpr unsigned bits = 8;
     std::uint32_t raw;
     static constexpr LinkNumber make(std::uint32_t block, std::uint32_t number) {
         return {block << bits | number};

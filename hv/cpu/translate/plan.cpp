@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "hv/cpu/translate/context.hpp"
 #include "hv/cpu/translate/spilled.hpp"
 
 namespace ring3 {
@@ -224,7 +225,8 @@ std::size_t find_group(std::vector<PlannedInsn>& block, std::size_t first, std::
 
 std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start, std::uint64_t page,
                                     unsigned max_insns, bool merges) {
-    std::vector<PlannedInsn> block = extent(scan, start, max_insns);
+    static_assert(longest_block * 3 / 2 + 2 < 1u << LinkNumber::bits);
+    std::vector<PlannedInsn> block = extent(scan, start, std::min(max_insns, longest_block));
     for (std::size_t i = 0; merges && i < block.size();) i = find_group(block, i, page);
     return block;
 }

@@ -36,6 +36,9 @@ struct PlannedInsn {
     MemoryOperand span{};
 };
 
+/// No block is longer: each instruction may be a way out, and each two a group, which is one too.
+constexpr unsigned longest_block = 128;
+
 /// The block that starts at `start`, at most `max_insns` long; with `merges` its groups.
 std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start, std::uint64_t page,
                                     unsigned max_insns, bool merges);
