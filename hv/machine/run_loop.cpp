@@ -153,9 +153,13 @@ void Machine::rest_until(Time next) {
     // Virtual time goes on by what the host's clock says was slept; the record holds it in the
     // times of the inputs.
     const Time now = time();
-    const Time began = pacer_->now(0);
+    const auto read_pacer = [this] {
+        pacer_->idle(0, never);  // nothing retires meanwhile, which it would take for no time
+        return pacer_->now(0);
+    };
+    const Time began = read_pacer();
     host_poll_.poll(next == never ? Duration::max() : next - now);
-    clock_->idle(retired(), std::min(next, now + (pacer_->now(0) - began)));
+    clock_->idle(retired(), std::min(next, now + (read_pacer() - began)));
     next_look_ = time() + look_every;
 }
 
