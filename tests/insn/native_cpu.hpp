@@ -48,7 +48,8 @@ public:
     /// Pages on both sides of the mirror that nothing else is mapped to.
     static constexpr std::uint64_t margin = 0x8'0000;
     static bool in_reach(std::uint64_t address, std::uint64_t size) {
-        return address >= BareGuest::base - margin && address + size <= BareGuest::end + margin;
+        constexpr std::uint64_t last = BareGuest::end + margin;
+        return address >= BareGuest::base - margin && address <= last && size <= last - address;
     }
 };
 
