@@ -49,6 +49,9 @@ struct Frame {
     bool has_code = false;
     std::uint32_t type_count = 0;
     std::uint32_t ref_count = 0;
+    /// The engine's, and even: goes on whenever rights to the frame are taken away, or the engine
+    /// takes back its own right to store, so that what it derived before is seen to be stale.
+    std::uint64_t right_epoch = 0;
     /// The rest is written by successful walks that used this frame as a table, and holds only
     /// while `walk_epoch` is its owner's FrameTable::walk_epoch(): what was derived before that is
     /// gone. Of a table below the root: the virtual address that its entry 0 translated, or

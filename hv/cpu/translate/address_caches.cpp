@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hv/cpu/translate/address_caches.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace ring3 {
@@ -10,14 +11,22 @@ void empty_entry(Tlb& tlb, std::size_t i) {
     tlb.read_tag[i] = tlb.write_tag[i] = Tlb::unused_tag(i);
 }
 
+/// For pages that belong to no frame: rights to them are never taken away by frame.
+constexpr std::uint64_t always = 0;
+
 constexpr bool in_upper_half(std::uint64_t address) { return address >> 63 != 0; }
 
 }  // namespace
 
 AddressCaches::AddressCaches(Context& context, FrameTable& frames, DomainId domain,
-                             std::uint64_t miss_stub)
-    : context_(context), frames_(frames), miss_stub_(miss_stub), domain_(domain) {
+                             std::uint64_t miss_stub, bool two_levels)
+    : context_(context),
+      frames_(frames),
+      miss_stub_(miss_stub),
+      two_levels_(two_levels),
+      domain_(domain) {
     for (auto& jumps : context_.jumps) jumps.fill(miss_stub_);
+    for (auto& table : context_.jump_tables) table.entry[0] = JumpTable::unused(0);
 }
 
 bool AddressCaches::same_upper_half(Mfn a, Mfn b) const {
@@ -48,6 +57,17 @@ void AddressCaches::use(const CpuState& state) {
         }
         modes_[m].root = roots[m];
     }
+    show_mode();
+}
+
+/// Tells the access stub where the mode's TLBs are.
+void AddressCaches::show_mode() {
+    const unsigned m = kernel_mode_ ? 1 : 0;
+    context_.mode = m * sizeof(Tlb);
+    context_.jump_mode = m * sizeof context_.jumps[0];
+    context_.second_tlb = &context_.second[m];
+    context_.jump_table = &context_.jump_tables[m];
+    std::copy_n(modes_[m].second_epoch, 2, context_.second_epoch);
 }
 
 void AddressCaches::fill(Vaddr address, const WalkResult& found, bool store) {
@@ -58,14 +78,17 @@ void AddressCaches::fill(Vaddr address, const WalkResult& found, bool store) {
     t.write_tag[i] = store ? page : Tlb::unused_tag(i);
     t.host[i] = reinterpret_cast<std::uint64_t>(found.host);
     t.distance[i] = t.host[i] - page;
-    if (in_upper_half(page)) return;
-    auto& filled = mode().lower_half;
-    if (filled.size() >= 2 * Tlb::entries) {
-        filled.clear();
-        for (std::size_t k = 0; k < Tlb::entries; ++k)
-            filled.push_back(static_cast<std::uint16_t>(k));
-    }
-    filled.push_back(static_cast<std::uint16_t>(i));
+    t.lower_half[i / 64] = 1;
+    if (two_levels_) fill_second({page}, found, store);
+}
+
+void AddressCaches::fill_second(Vaddr page, const WalkResult& found, bool store) {
+    const unsigned half = in_upper_half(page.raw) ? 1 : 0;
+    const std::uint64_t* const epoch =
+        found.mfn == invalid_mfn ? &always : &frames_.at(found.mfn).right_epoch;
+    context_.second[kernel_mode_ ? 1 : 0].entry[SecondTlb::index(page.raw)] = {
+        page.raw + mode().second_epoch[half], reinterpret_cast<std::uint64_t>(found.host), epoch,
+        *epoch + (store ? 1 : 0)};
 }
 
 WalkResult AddressCaches::data(Vaddr address, Access access) {
@@ -96,7 +119,7 @@ AddressCaches::FetchPage* AddressCaches::fetch(Vaddr page, WalkResult& fault) {
         return nullptr;
     }
     if (pages.size() == max_fetch_pages) {
-        for (auto& [address, known_page] : pages) forget_page(kernel_mode_ ? 1 : 0, known_page);
+        for (auto& [address, entry] : pages) forget_page(kernel_mode_ ? 1 : 0, address, entry);
         pages.clear();
     }
     FetchPage entry;
@@ -109,16 +132,23 @@ void AddressCaches::remember_jump(Vaddr rip, std::uint64_t entry) {
     const auto page = mode().pages.find(page_of(rip).raw);
     // Forgotten again when an instruction that straddles needed room for its second page.
     if (page == mode().pages.end()) return;
+    const unsigned m = kernel_mode_ ? 1 : 0;
     auto& jumps = page->second.jumps;
-    if (jumps.size() >= 2 * page_size) forget_page(kernel_mode_ ? 1 : 0, page->second);
-    const auto i = static_cast<std::uint16_t>(rip.raw & (Context::jump_entries - 1));
-    context_.jumps[kernel_mode_ ? 1 : 0][i] = entry;
-    jumps.push_back(i);
+    if (jumps.size() >= 2 * page_size) forget_page(m, page->first, page->second);
+    context_.jumps[m][rip.raw & (Context::jump_entries - 1)] = entry;
+    if (two_levels_) context_.jump_tables[m].entry[JumpTable::index(rip.raw)] = {rip.raw, entry};
+    jumps.push_back(static_cast<std::uint16_t>(page_offset(rip)));
 }
 
-void AddressCaches::forget_page(unsigned m, FetchPage& page) {
-    for (const std::uint16_t i : page.jumps) context_.jumps[m][i] = miss_stub_;
-    page.jumps.clear();
+void AddressCaches::forget_rip(unsigned m, std::uint64_t rip) {
+    context_.jumps[m][rip & (Context::jump_entries - 1)] = miss_stub_;
+    JumpTable::Entry& second = context_.jump_tables[m].entry[JumpTable::index(rip)];
+    if (second.rip == rip) second = JumpTable::unused(JumpTable::index(rip));
+}
+
+void AddressCaches::forget_page(unsigned m, std::uint64_t page, FetchPage& entry) {
+    for (const std::uint16_t offset : entry.jumps) forget_rip(m, page + offset);
+    entry.jumps.clear();
 }
 
 void AddressCaches::page_changed(Vaddr page) {
@@ -127,11 +157,13 @@ void AddressCaches::page_changed(Vaddr page) {
     for (unsigned m = 0; m < 2; ++m) {
         Tlb& t = context_.tlb[m];
         if (t.read_tag[i] == page.raw) empty_entry(t, i);
+        SecondTlb::Entry& second = context_.second[m].entry[SecondTlb::index(page.raw)];
+        if (page_of(Vaddr{second.tag}) == page) second.tag = 0;
         // An instruction at the end of the page before may straddle into this one.
         for (const std::uint64_t p : {page.raw, page.raw - page_size}) {
             const auto known = modes_[m].pages.find(p);
             if (known == modes_[m].pages.end()) continue;
-            forget_page(m, known->second);
+            forget_page(m, p, known->second);
             if (p == page.raw) modes_[m].pages.erase(known);
         }
     }
@@ -142,23 +174,35 @@ void AddressCaches::empty(unsigned m) {
     t.read_tag.fill(0);
     t.write_tag.fill(0);
     empty_entry(t, 0);
-    modes_[m].lower_half.clear();
-    for (auto& [page, entry] : modes_[m].pages) forget_page(m, entry);
+    t.lower_half.fill(0);
+    for (const unsigned half : {0u, 1u}) empty_second(m, half);
+    for (auto& [page, entry] : modes_[m].pages) forget_page(m, page, entry);
     modes_[m].pages.clear();
+}
+
+void AddressCaches::empty_second(unsigned m, unsigned half) {
+    if (++modes_[m].second_epoch[half] < SecondTlb::epochs) return;
+    // The tags of long ago would be right again.
+    context_.second[m] = {};
+    std::fill_n(modes_[m].second_epoch, 2, 1);
 }
 
 void AddressCaches::empty_lower_half(unsigned m) {
     Tlb& t = context_.tlb[m];
-    for (const std::uint16_t i : modes_[m].lower_half) {
-        if (!in_upper_half(t.read_tag[i])) empty_entry(t, i);
+    for (std::size_t group = 0; group < t.lower_half.size(); ++group) {
+        if (t.lower_half[group] == 0) continue;
+        t.lower_half[group] = 0;
+        for (std::size_t i = group * 64; i < (group + 1) * 64; ++i) {
+            if (!in_upper_half(t.read_tag[i])) empty_entry(t, i);
+        }
     }
-    modes_[m].lower_half.clear();
+    empty_second(m, 0);
     for (auto entry = modes_[m].pages.begin(); entry != modes_[m].pages.end();) {
         if (in_upper_half(entry->first)) {
             ++entry;
             continue;
         }
-        forget_page(m, entry->second);
+        forget_page(m, entry->first, entry->second);
         entry = modes_[m].pages.erase(entry);
     }
 }
@@ -171,6 +215,7 @@ void AddressCaches::empty_stale() {
             empty_lower_half(m);
     }
     is_stale_ = is_lower_half_stale_ = false;
+    show_mode();
 }
 
 void AddressCaches::region_changed(Vaddr first, std::uint64_t pages) {
@@ -207,7 +252,7 @@ void AddressCaches::drop_frame(Mfn frame, Access right) {
                 ++entry;
                 continue;
             }
-            forget_page(m, entry->second);
+            forget_page(m, entry->first, entry->second);
             entry = modes_[m].pages.erase(entry);
         }
     }
@@ -216,13 +261,16 @@ void AddressCaches::drop_frame(Mfn frame, Access right) {
 void AddressCaches::forget_jumps() {
     if (is_stale_) return;
     for (unsigned m = 0; m < 2; ++m) {
-        for (auto& [page, entry] : modes_[m].pages) forget_page(m, entry);
+        for (auto& [page, entry] : modes_[m].pages) forget_page(m, page, entry);
     }
 }
 
 void AddressCaches::forget_jump(Vaddr rip, bool kernel_mode, std::uint64_t entry) {
-    auto& known = context_.jumps[kernel_mode ? 1 : 0][rip.raw & (Context::jump_entries - 1)];
+    const unsigned m = kernel_mode ? 1 : 0;
+    auto& known = context_.jumps[m][rip.raw & (Context::jump_entries - 1)];
     if (known == entry) known = miss_stub_;
+    JumpTable::Entry& second = context_.jump_tables[m].entry[JumpTable::index(rip.raw)];
+    if (second.entry == entry) second = JumpTable::unused(JumpTable::index(rip.raw));
 }
 
 }  // namespace ring3

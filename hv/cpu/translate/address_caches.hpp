@@ -24,11 +24,13 @@ public:
     struct FetchPage {
         Mfn frame{};
         const std::uint8_t* host = nullptr;
-        /// Entries of the jump cache that lead into this page.
+        /// Offsets in this page that the jump cache leads to.
         std::vector<std::uint16_t> jumps;
     };
 
-    AddressCaches(Context& context, FrameTable& frames, DomainId domain, std::uint64_t miss_stub);
+    /// `two_levels`: the TLB and the jump cache have a second one.
+    AddressCaches(Context& context, FrameTable& frames, DomainId domain, std::uint64_t miss_stub,
+                  bool two_levels);
 
     /// Before the guest runs: what belongs to roots that are no longer in use is dropped. The state
     /// must be that of the vCPU that this was made for.
@@ -62,8 +64,8 @@ public:
 
 private:
     struct Mode {
-        /// Entries filled for the lower half since it was last emptied.
-        std::vector<std::uint16_t> lower_half;
+        /// Of the lower and the upper half: goes on when the half is emptied (SecondTlb::tag).
+        std::uint64_t second_epoch[2] = {1, 1};
         /// At most max_fetch_pages.
         std::unordered_map<std::uint64_t, FetchPage> pages;
         Mfn root = invalid_mfn;
@@ -73,14 +75,19 @@ private:
     Tlb& tlb() { return context_.tlb[kernel_mode_ ? 1 : 0]; }
     void empty_stale();
     void fill(Vaddr address, const WalkResult& found, bool store);
+    void fill_second(Vaddr page, const WalkResult& found, bool store);
+    void empty_second(unsigned m, unsigned half);
+    void show_mode();
     void empty(unsigned m);
     void empty_lower_half(unsigned m);
-    void forget_page(unsigned m, FetchPage& page);
+    void forget_rip(unsigned m, std::uint64_t rip);
+    void forget_page(unsigned m, std::uint64_t page, FetchPage& entry);
     bool same_upper_half(Mfn a, Mfn b) const;
 
     Context& context_;
     FrameTable& frames_;
     const std::uint64_t miss_stub_;
+    const bool two_levels_;
     Mode modes_[2];
     bool kernel_mode_ = true;
     bool table_write_assist_ = false;

@@ -23,9 +23,53 @@ struct Tlb {
     /// spare the flags adds the one or the other.
     std::array<std::uint64_t, entries> host;
     std::array<std::uint64_t, entries> distance;
+    /// Not zero: the group of 64 entries may hold pages of the lower half.
+    std::array<std::uint8_t, entries / 64> lower_half;
 
     static std::size_t index(std::uint64_t address) { return (address >> 12) & (entries - 1); }
     static std::uint64_t unused_tag(std::size_t i) { return i == 0 ? 0x1000 : 0; }
+};
+
+/// What the first level has no room for, and what it holds, too: the access stub moves an entry
+/// there without a walk. Direct-mapped. An entry is found by its tag, and holds as long as rights to
+/// its frame were only given (Frame::right_epoch).
+struct SecondTlb {
+    static constexpr std::size_t entries = 32768;
+    /// The epochs that fit below a page's address in a tag.
+    static constexpr std::uint64_t epochs = 4096;
+
+    struct Entry {
+        std::uint64_t tag;   ///< the page's virtual address + Context::second_epoch of its half
+        std::uint64_t host;  ///< host address of the page
+        const std::uint64_t* right_epoch_now;
+        std::uint64_t right_epoch;  ///< when it was filled; + 1: it may be stored to
+    };
+    static_assert(sizeof(Entry) == 32, "the stub finds entries by shifts");
+
+    std::array<Entry, entries> entry;
+
+    /// Pages that share a place in the first level seldom share one here.
+    static std::size_t index(std::uint64_t address) {
+        return (address >> 12 ^ address >> 27) & (entries - 1);
+    }
+};
+
+/// Where blocks for indirect branches are found when their place in the jump cache (Context::jumps)
+/// has gone to another one: the miss stub moves them back.
+struct JumpTable {
+    static constexpr std::size_t entries = 32768;
+
+    struct Entry {
+        std::uint64_t rip;
+        std::uint64_t entry;  ///< Block::checked_entry
+    };
+    static_assert(sizeof(Entry) == 16, "the stub finds entries by shifts");
+
+    std::array<Entry, entries> entry;
+
+    static std::size_t index(std::uint64_t rip) { return (rip ^ rip >> 15) & (entries - 1); }
+    /// No RIP is looked for there.
+    static constexpr Entry unused(std::size_t i) { return {i == 0 ? 1u : 0u, 0}; }
 };
 
 /// Names one way out of a block: what Context::link holds.
@@ -80,12 +124,20 @@ struct alignas(64) Context {
     std::uint64_t host_mxcsr;         ///< MXCSR for C++
     std::uint64_t bounce[2];          ///< host addresses that stand for the memory operands
     void* owner;                      ///< first argument of the access helper
+    std::uint64_t mode;               ///< distance of the mode's Tlb from tlb[0]
+    std::uint64_t jump_mode;          ///< the same for jumps[0]
+    SecondTlb* second_tlb;            ///< of the mode
+    JumpTable* jump_table;            ///< of the mode
+    /// What tags of the mode's second level hold now, for the lower and the upper half.
+    std::uint64_t second_epoch[2];
 
     std::uint64_t tag_mask;   ///< Tlb::index_mask >> 3 << 12: PEXT mask of an address' TLB index
     std::uint64_t page_mask;  ///< ~0xfff
     std::uint64_t sign_mask;  ///< bit 63
 
     Tlb tlb[2];                                        ///< [0] user mode, [1] kernel mode
+    SecondTlb second[2];
+    JumpTable jump_tables[2];
     std::array<std::uint64_t, jump_entries> jumps[2];  ///< by the low 16 bits of the target
 };
 

@@ -113,6 +113,7 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
         if (entry.has_code) continue;
         // From now on stores to the frame must be seen.
         entry.has_code = true;
+        entry.right_epoch += 2;
         contexts_.for_each_user_of(entry, [frame](AddressCaches& addresses) {
             addresses.drop_frame(frame, Access::write);
         });
@@ -166,7 +167,8 @@ void TranslatorCore::xen_page_changed(Vaddr page) {
 }
 
 void TranslatorCore::frame_lost(Mfn frame) {
-    const Frame& entry = frames_.at(frame);
+    Frame& entry = frames_.at(frame);
+    entry.right_epoch += 2;
     contexts_.for_each_user_of(
         entry, [frame](AddressCaches& addresses) { addresses.drop_frame(frame, Access::execute); });
     if (entry.has_code) code_written(frame, 0, page_size);

@@ -7,6 +7,7 @@
 
 #include "hv/base/check.hpp"
 #include "hv/cpu/translate/block_emitter.hpp"
+#include "hv/base/units.hpp"
 
 namespace ring3 {
 namespace {
@@ -37,7 +38,7 @@ public:
         out.addresses.link = here();
         leave(Leave::link, false);
         out.addresses.miss = here();
-        leave(Leave::miss, true);
+        miss();
         out.addresses.budget = here();
         leave(Leave::budget, false);
         out.addresses.emulate = here();
@@ -126,7 +127,142 @@ private:
         a_.jmp(entry);
     }
 
+    /// RIP in R11: looks in the mode's JumpTable before it leaves.
+    void miss() {
+        auto missed = a_.newLabel();
+        save_some();
+        a_.mov(x86::rcx, x86::r11);
+        a_.shr(x86::rcx, 15);
+        a_.xor_(x86::rcx, x86::r11);
+        a_.and_(x86::ecx, static_cast<int>(JumpTable::entries - 1));
+        a_.shl(x86::ecx, 4);
+        a_.add(x86::rcx, context_word(offsetof(Context, jump_table)));
+        a_.cmp(x86::r11, x86::qword_ptr(x86::rcx, offsetof(JumpTable::Entry, rip)));
+        a_.jne(missed);
+        a_.mov(x86::rcx, x86::qword_ptr(x86::rcx, offsetof(JumpTable::Entry, entry)));
+        a_.movzx(x86::eax, x86::r11w);
+        a_.shl(x86::eax, 3);
+        a_.add(x86::rax, context_word(offsetof(Context, jump_mode)));
+        x86::Mem first = x86::ptr(x86::rax, offsetof(Context, jumps), 8);
+        first.setSegment(x86::gs);
+        a_.mov(first, x86::rcx);
+        restore_some();
+        a_.jmp(x86::rcx);
+        a_.bind(missed);
+        restore_some();
+        leave(Leave::miss, true);
+    }
+
+    /// Keeps RAX, RDX and the guest's flags while a stub uses them.
+    void save_some() {
+        a_.mov(slot(0), x86::rax);
+        a_.mov(slot(2), x86::rdx);
+        a_.lahf();
+        a_.seto(x86::al);
+        a_.mov(context_word(offsetof(Context, scratch)), x86::rax);
+    }
+    void restore_some() {
+        a_.mov(x86::rax, context_word(offsetof(Context, scratch)));
+        a_.add(x86::al, 0x7f);
+        a_.sahf();
+        a_.mov(x86::rax, slot(0));
+        a_.mov(x86::rdx, slot(2));
+    }
+
+    /// Looks for the address in R11 in the second level of the TLB, moves what it finds to the
+    /// first and goes on in the block; falls through where there is nothing.
+    void access_second() {
+        auto missed = a_.newLabel();
+        auto stores = a_.newLabel();
+        auto storable = a_.newLabel();
+        const auto& r11 = x86::r11;
+        const auto& rcx = x86::rcx;
+        const auto& rax = x86::rax;
+        const auto& rdx = x86::rdx;
+        constexpr int no_page_bits = -static_cast<int>(page_size);
+        const auto entry = [&](std::size_t member) {
+            return x86::qword_ptr(rcx, static_cast<std::int32_t>(member));
+        };
+        const auto first = [&](std::size_t member) {
+            x86::Mem m =
+                x86::ptr(rdx, static_cast<std::int32_t>(offsetof(Context, tlb) + member), 8);
+            m.setSegment(x86::gs);
+            return m;
+        };
+
+        save_some();
+        a_.movzx(x86::ecx, context_word(offsetof(Context, access_info), 2));
+        a_.mov(x86::eax, x86::r11d);
+        a_.and_(x86::eax, static_cast<int>(page_size - 1));
+        a_.add(x86::ecx, x86::eax);
+        a_.cmp(x86::ecx, static_cast<int>(page_size));
+        a_.ja(missed);
+
+        a_.mov(rcx, r11);
+        a_.shr(rcx, page_shift);
+        a_.mov(rdx, rcx);
+        a_.shr(rdx, 15);
+        a_.xor_(x86::ecx, x86::edx);
+        a_.and_(x86::ecx, static_cast<int>(SecondTlb::entries - 1));
+        a_.shl(x86::ecx, 5);
+        a_.add(rcx, context_word(offsetof(Context, second_tlb)));
+        a_.mov(rax, r11);
+        a_.shr(rax, 63);
+        a_.mov(rdx, r11);
+        a_.and_(rdx, no_page_bits);
+        x86::Mem epoch = x86::ptr(0, rax, 3, 8);
+        epoch.setOffset(offsetof(Context, second_epoch));
+        epoch.setSegment(x86::gs);
+        a_.add(rdx, epoch);
+        a_.cmp(rdx, entry(offsetof(SecondTlb::Entry, tag)));
+        a_.jne(missed);
+        a_.mov(rax, entry(offsetof(SecondTlb::Entry, right_epoch_now)));
+        a_.mov(rax, x86::ptr(rax));
+        a_.or_(rax, 1);
+        a_.mov(rdx, entry(offsetof(SecondTlb::Entry, right_epoch)));
+        a_.cmp(context_word(offsetof(Context, access_info) + 2, 1), 0);
+        a_.jne(stores);  // the entry itself must say that it may be
+        a_.or_(rdx, 1);
+        a_.bind(stores);
+        a_.cmp(rax, rdx);
+        a_.jne(missed);
+
+        a_.mov(rdx, r11);
+        a_.shr(rdx, 9);
+        a_.and_(x86::edx, Tlb::index_mask);
+        a_.add(rdx, context_word(offsetof(Context, mode)));
+        a_.mov(rax, r11);
+        a_.and_(rax, no_page_bits);
+        a_.mov(first(offsetof(Tlb, read_tag)), rax);
+        a_.test(x86::byte_ptr(rcx, offsetof(SecondTlb::Entry, right_epoch)), 1);
+        a_.jnz(storable);
+        a_.xor_(rax, static_cast<int>(page_size));  // a page that belongs to another index
+        a_.bind(storable);
+        a_.mov(first(offsetof(Tlb, write_tag)), rax);
+        a_.mov(rax, entry(offsetof(SecondTlb::Entry, host)));
+        a_.mov(first(offsetof(Tlb, host)), rax);
+        a_.mov(rcx, r11);
+        a_.and_(rcx, no_page_bits);
+        a_.sub(rax, rcx);
+        a_.mov(first(offsetof(Tlb, distance)), rax);
+        a_.shr(rcx, page_shift + 6);
+        a_.and_(x86::ecx, static_cast<int>(Tlb::entries / 64 - 1));
+        a_.mov(rdx, context_word(offsetof(Context, mode)));
+        x86::Mem group = x86::ptr(
+            rdx, rcx, 0, static_cast<std::int32_t>(offsetof(Context, tlb[0].lower_half)), 1);
+        group.setSegment(x86::gs);
+        a_.mov(group, 1);
+        a_.add(r11, rax);
+        restore_some();
+        a_.mov(x86::ecx, 0);
+        a_.jmp(context_word(offsetof(Context, resume)));
+
+        a_.bind(missed);
+        restore_some();
+    }
+
     void access() {
+        access_second();
         auto no_fpu = a_.newLabel();
         auto restored = a_.newLabel();
         auto found = a_.newLabel();

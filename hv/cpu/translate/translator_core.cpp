@@ -46,7 +46,7 @@ TranslatorCore::TranslatorCore(const TranslatorSettings& settings, FrameTable& f
       stubs_size_(cache_.used()),
       translator_(host_, stubs_.addresses, settings.level),
       blocks_(cache_),
-      contexts_(frames, this, stubs_.addresses.miss) {
+      contexts_(frames, this, stubs_.addresses.miss, settings.two_levels) {
     two_pages_.resize(2 * page_size);
 }
 

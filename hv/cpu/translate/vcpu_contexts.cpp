@@ -21,7 +21,7 @@ VcpuContext& VcpuContexts::of(const CpuState& state) {
     if (vcpus.size() <= state.vcpu.raw) vcpus.resize(state.vcpu.raw + std::size_t{1});
     std::unique_ptr<VcpuContext>& vcpu = vcpus[state.vcpu.raw];
     if (vcpu == nullptr) {
-        vcpu = std::make_unique<VcpuContext>(frames_, state.domain, miss_stub_);
+        vcpu = std::make_unique<VcpuContext>(frames_, state.domain, miss_stub_, two_levels_);
         Context& context = vcpu->context;
         context.owner = owner_;
         context.host_mxcsr = cpp_mxcsr;

@@ -22,10 +22,10 @@ struct HugePage {
     HugePage();
 };
 
-/// Some 1.3 MB, which translated code reads all over: it stands in a huge page of its own.
+/// Some 4.4 MB, which translated code reads all over: it stands in a huge page of its own.
 struct alignas(HugePage::size) VcpuContext {
-    VcpuContext(FrameTable& frames, DomainId domain, std::uint64_t miss_stub)
-        : addresses(context, frames, domain, miss_stub) {}
+    VcpuContext(FrameTable& frames, DomainId domain, std::uint64_t miss_stub, bool two_levels)
+        : addresses(context, frames, domain, miss_stub, two_levels) {}
 
     HugePage huge_page;  // first, so that it begins where the whole does
     Context context{};
@@ -34,9 +34,10 @@ struct alignas(HugePage::size) VcpuContext {
 
 class VcpuContexts {
 public:
-    /// `owner` and `miss_stub`: Context::owner, and what jump caches hold for an unknown target.
-    VcpuContexts(FrameTable& frames, void* owner, std::uint64_t miss_stub)
-        : frames_(frames), owner_(owner), miss_stub_(miss_stub) {}
+    /// `owner` and `miss_stub`: Context::owner, and what jump caches hold for an unknown target;
+    /// `two_levels`: of the TLB.
+    VcpuContexts(FrameTable& frames, void* owner, std::uint64_t miss_stub, bool two_levels)
+        : frames_(frames), owner_(owner), miss_stub_(miss_stub), two_levels_(two_levels) {}
 
     /// Valid until its domain is forgotten.
     VcpuContext& of(const CpuState& state);
@@ -76,6 +77,7 @@ private:
     FrameTable& frames_;
     void* owner_;
     std::uint64_t miss_stub_;
+    bool two_levels_;
     std::map<DomainId, Vcpus> domains_;
 };
 
