@@ -11,6 +11,8 @@
 
 namespace ring3 {
 
+struct Exit;
+
 struct CpuidLeaf {
     std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
 };
@@ -40,6 +42,16 @@ public:
     virtual bool interrupt_flag_is_writable(const CpuState&) = 0;
     /// The 8-byte descriptor (GDT, with Xen's own page at entry 0x1c00, or LDT) behind a selector.
     virtual std::optional<std::uint64_t> descriptor(const CpuState&, std::uint16_t selector) = 0;
+
+    /// What becomes of an exit that a run came to.
+    enum class Taken : std::uint8_t {
+        no,    ///< the run returns it
+        on,    ///< dealt with: `state` is where the guest goes on, in the same run
+        ended  ///< dealt with, but the run ends (Exit::Reason::budget_spent) before its next step
+    };
+    /// Deals with exits that concern the vCPU and its domain's memory alone, at once, just as they
+    /// would be dealt with behind the run. `state` is complete.
+    virtual Taken take(CpuState&, const Exit&) { return Taken::no; }
 };
 
 }  // namespace ring3

@@ -8,6 +8,7 @@
 
 #include "hv/domain/domain.hpp"
 #include "hv/domain/guest_entry.hpp"
+#include "hv/domain/guest_environment.hpp"
 #include "hv/domain/hypercalls/hypercall.hpp"
 
 namespace ring3 {
@@ -53,6 +54,16 @@ void trap_if_single_stepped(Vcpu& vcpu) {
 }
 
 }  // namespace
+
+Environment::Taken GuestEnvironment::take(CpuState& cpu, const Exit& exit) {
+    const bool is_hypercall = exit.reason == Exit::Reason::syscall && cpu.kernel_mode;
+    if (is_hypercall && !is_local_hypercall(cpu.reg(Gpr::rax))) return Taken::no;
+    if (exit.reason == Exit::Reason::not_built || exit.reason == Exit::Reason::budget_spent)
+        return Taken::no;
+    if (vcpu_.domain().handle_exit(vcpu_, exit) != Domain::Next::run) return Taken::ended;
+    vcpu_.prepare_to_run();
+    return vcpu_.is_runnable() ? Taken::on : Taken::ended;
+}
 
 Domain::Next Domain::handle_exit(Vcpu& vcpu, const Exit& exit) {
     switch (exit.reason) {

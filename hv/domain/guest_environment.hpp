@@ -26,6 +26,7 @@ public:
     bool write_port(CpuState&, std::uint16_t port, unsigned size, std::uint32_t value) override;
     bool interrupt_flag_is_writable(const CpuState&) override;
     std::optional<std::uint64_t> descriptor(const CpuState&, std::uint16_t selector) override;
+    Taken take(CpuState&, const Exit&) override;
 
 private:
     bool may_use_ports(std::uint16_t port, unsigned size) const;

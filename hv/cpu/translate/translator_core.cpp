@@ -26,6 +26,9 @@ Exit exception(std::uint8_t vector, std::uint32_t error_code) {
     return exit;
 }
 
+/// Exits that one run may have dealt with: each takes some time, and clocks of the host go on.
+constexpr unsigned most_takings = 32;
+
 /// Host flags that translated code starts with, beside the arithmetic ones: bit 1 and IF.
 constexpr std::uint64_t entry_flags = 0x202;
 
@@ -85,15 +88,29 @@ Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_
     const TrapScope traps(*context_, cache_.base(), cache_.base() + settings_.code_cache_bytes,
                           stubs_.trap);
     load_gs_base(*context_, host_.fsgsbase);
-    std::optional<Exit> exit;
-    while (!exit && state.retired - first < budget) {
+    unsigned takings = settings_.takes_exits ? most_takings : 0;
+    while (state.retired - first < budget) {
         context_->budget = budget - (state.retired - first);
         live_.reset();
-        exit = wants_single_steps(state) ? debug_step(state, environment)
-                                         : run_blocks(state, environment);
+        std::optional<Exit> exit = wants_single_steps(state) ? debug_step(state, environment)
+                                                             : run_blocks(state, environment);
+        if (!exit) continue;
+        normalise_flags(state);
+        // What is due at the budget's end is due before the exit is dealt with.
+        if (takings == 0 || state.retired - first == budget) return *exit;
+        --takings;
+        switch (environment.take(state, *exit)) {
+            case Environment::Taken::no:
+                return *exit;
+            case Environment::Taken::on:
+                addresses_->use(state);
+                continue;
+            case Environment::Taken::ended:
+                return Exit{};
+        }
     }
     normalise_flags(state);
-    return exit.value_or(Exit{});
+    return Exit{};
 }
 
 void TranslatorCore::enter(std::uint64_t entry) {

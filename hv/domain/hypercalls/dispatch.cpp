@@ -68,6 +68,22 @@ Hypercall find_hypercall(std::uint64_t number) {
     return number < table.size() ? table[number] : nullptr;
 }
 
+bool is_local_hypercall(std::uint64_t number) {
+    switch (number) {
+        case __HYPERVISOR_iret:
+        case __HYPERVISOR_mmu_update:
+        case __HYPERVISOR_update_va_mapping:
+        case __HYPERVISOR_mmuext_op:
+        case __HYPERVISOR_stack_switch:
+        case __HYPERVISOR_set_segment_base:
+        case __HYPERVISOR_fpu_taskswitch:
+        case __HYPERVISOR_update_descriptor:
+            return true;
+        default:
+            return false;
+    }
+}
+
 bool do_hypercall(Vcpu& vcpu) {
     CpuState& cpu = vcpu.cpu;
     const std::uint64_t number = cpu.reg(Gpr::rax);

@@ -43,6 +43,10 @@ using Hypercall = HypercallResult (*)(Vcpu& caller, const HypercallArguments& ar
 /// Null: no hypercall has this number.
 Hypercall find_hypercall(std::uint64_t number);
 
+/// Whether the call by this number concerns its vCPU and its domain's memory alone: no timer, no
+/// event, no other vCPU, and the caller stays able to run.
+bool is_local_hypercall(std::uint64_t number);
+
 /// SYSCALL in guest kernel mode has just retired: acts on RAX and the argument registers. False:
 /// all registers are other ones now (iret), so that nothing returns to behind the SYSCALL.
 bool do_hypercall(Vcpu& vcpu);
