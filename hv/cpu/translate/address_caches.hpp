@@ -36,6 +36,15 @@ public:
     /// must be that of the vCPU that this was made for.
     void use(const CpuState& state);
 
+    /// Where a data access goes that the TLB knows; null: data() must find out.
+    std::byte* known(Vaddr address, Access access) {
+        if (is_stale_ || is_lower_half_stale_) return nullptr;
+        const Tlb& t = tlb();
+        const std::size_t i = Tlb::index(address.raw);
+        const std::uint64_t tag = access == Access::write ? t.write_tag[i] : t.read_tag[i];
+        if (tag != page_of(address).raw) return nullptr;
+        return reinterpret_cast<std::byte*>(t.host[i]) + page_offset(address);
+    }
     /// Walks for a data access; a good answer stays in the TLB. Stores to frames with translated
     /// code never do: they must be seen.
     WalkResult data(Vaddr address, Access access);

@@ -18,11 +18,29 @@ std::uint64_t TranslatorCore::translate_access() {
     const Vaddr address{context_->access_address};
     const AccessInfo info{context_->access_info};
     if (!is_canonical(address)) return 0;
-    if (page_offset(address) + info.size() > page_size) return 0;
+    if (page_offset(address) + info.size() > page_size) {
+        return info.write() ? 0 : read_two_pages(address, info.size());
+    }
     const WalkResult found = addresses_->data(address, info.write() ? Access::write : Access::read);
     if (found.kind != WalkResult::Kind::mapped) return 0;
     if (info.write() && frames_.at(found.mfn).has_code) return 0;
     return reinterpret_cast<std::uint64_t>(found.host) + page_offset(address);
+}
+
+/// A copy of an operand that lies in two pages, as far from an aligned address as the operand
+/// itself: what asks for alignment faults there, too. 0: something needs more than that.
+std::uint64_t TranslatorCore::read_two_pages(Vaddr address, std::size_t size) {
+    const std::size_t shift = address.raw % split_alignment;
+    if (shift + size > split_operand_.size()) return 0;
+    const Vaddr second = page_of(address) + page_size;
+    const std::byte* const low = direct(address, Access::read);
+    const std::byte* const high = is_canonical(second) ? direct(second, Access::read) : nullptr;
+    if (low == nullptr || high == nullptr) return 0;
+    std::byte* const copy = split_operand_.data() + shift;
+    const std::size_t in_first = second - address;
+    std::memcpy(copy, low, in_first);
+    std::memcpy(copy + in_first, high, size - in_first);
+    return reinterpret_cast<std::uint64_t>(copy);
 }
 
 /// Walks for one page's part of an access; false: `failure` is what the guest gets.
@@ -44,10 +62,14 @@ bool TranslatorCore::translate(Vaddr address, Access access, WalkResult& found) 
 
 bool TranslatorCore::read(Vaddr from, std::span<std::byte> into) {
     while (!into.empty()) {
-        WalkResult found;
-        if (!translate(from, Access::read, found)) return false;
+        const std::byte* at = addresses_->known(from, Access::read);
+        if (at == nullptr) {
+            WalkResult found;
+            if (!translate(from, Access::read, found)) return false;
+            at = found.host + page_offset(from);
+        }
         const std::size_t n = std::min<std::size_t>(into.size(), page_size - page_offset(from));
-        std::memcpy(into.data(), found.host + page_offset(from), n);
+        std::memcpy(into.data(), at, n);
         into = into.subspan(n);
         from = from + n;
     }
@@ -56,6 +78,12 @@ bool TranslatorCore::read(Vaddr from, std::span<std::byte> into) {
 
 bool TranslatorCore::write(Vaddr to, std::span<const std::byte> from) {
     if (from.empty()) return true;
+    if (page_offset(to) + from.size() <= page_size) {
+        if (std::byte* const at = addresses_->known(to, Access::write)) {
+            std::memcpy(at, from.data(), from.size());
+            return true;
+        }
+    }
     // Every page is checked before the first byte is stored.
     WalkResult parts[2];
     const Vaddr last = to + (from.size() - 1);
@@ -112,6 +140,7 @@ bool TranslatorCore::store_to_table(Vaddr address, Mfn table, std::span<const st
 
 std::byte* TranslatorCore::direct(Vaddr address, Access access) {
     if (!is_canonical(address)) return nullptr;
+    if (std::byte* const at = addresses_->known(address, access)) return at;
     const WalkResult found = addresses_->data(address, access);
     if (found.kind != WalkResult::Kind::mapped) return nullptr;
     if (access == Access::write && frames_.at(found.mfn).has_code) return nullptr;

@@ -75,6 +75,7 @@ private:
     // Memory operands.
     static std::uint64_t access_helper(void* self);
     std::uint64_t translate_access();
+    std::uint64_t read_two_pages(Vaddr address, std::size_t size);
     bool read(Vaddr from, std::span<std::byte> into) override;
     bool write(Vaddr to, std::span<const std::byte> from) override;
     std::byte* direct(Vaddr address, Access access) override;
@@ -103,6 +104,9 @@ private:
     std::uint64_t epoch_ = 0;
     std::vector<std::uint8_t> two_pages_;
     alignas(64) std::array<std::byte, 2 * 1024> bounce_buffers_{};
+    /// read_two_pages(): no operand in line is longer, or asks for more, than a vector register.
+    static constexpr std::size_t split_alignment = 64;
+    alignas(split_alignment) std::array<std::byte, 2 * split_alignment> split_operand_{};
 };
 
 }  // namespace ring3
