@@ -25,6 +25,8 @@ TranslatorSettings read_settings(Params& params) {
         params.boolean("merge_operands", true, "neighbouring memory operands are looked up once");
     settings.two_levels = params.boolean(
         "two_levels", true, "the software TLB and the jump cache have a second level each");
+    settings.moves_blocks = params.boolean(
+        "move_blocks", true, "code that is mapped at another address is not translated again");
     settings.takes_exits = params.boolean(
         "take_exits", true, "system calls, faults and hot hypercalls need not end a run");
     settings.level = params.choice("cpu_model", "x86-64-v2", {"x86-64-v2", "x86-64-v3"},

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "hv/base/check.hpp"
+#include "hv/cpu/translate/relocation.hpp"
 
 namespace ring3 {
 namespace {
@@ -40,6 +41,36 @@ BlockEmitter::BlockEmitter(const TranslationRequest& request, const HostFeatures
     code_.init(asmjit::Environment::host(), request.host_base);
     code_.attach(&a_);
     out_of_budget_ = a_.newLabel();
+    // An instruction that straddles depends on a second page.
+    out_.is_movable = is_movable_address(request.rip) && request.code.size() == page_size;
+}
+
+void BlockEmitter::relocate(Relocation::Kind kind, std::size_t array) {
+    using Kind = Relocation::Kind;
+    const bool is_wide = kind == Kind::address || kind == Kind::negated_address;
+    out_.relocations.push_back({kind, static_cast<std::uint32_t>(a_.offset() - (is_wide ? 8 : 4)),
+                                static_cast<std::uint32_t>(array)});
+}
+
+void BlockEmitter::mov_address(x86::Gp into, std::uint64_t address) {
+    a_.mov(into, address);
+    relocate(Relocation::Kind::address);
+}
+
+void BlockEmitter::mov_negated(x86::Gp into, std::uint64_t negated) {
+    a_.mov(into, negated);
+    relocate(Relocation::Kind::negated_address);
+}
+
+void BlockEmitter::jump_to_stub(std::uint64_t stub) {
+    a_.long_().jmp(stub);
+    relocate(Relocation::Kind::stub);
+}
+
+/// Context::link names this way out.
+void BlockEmitter::mark_link(unsigned number) {
+    a_.mov(context_word(offsetof(Context, link), 4), LinkNumber::make(request_.block, number).raw);
+    relocate(Relocation::Kind::link);
 }
 
 x86::Mem BlockEmitter::guest_slot(int guest, std::uint32_t size) const {
@@ -83,11 +114,11 @@ void BlockEmitter::begin(unsigned insns, bool flags_live) {
     if (fits_i32(negated)) {
         a_.lea(rcx, x86::ptr(r11, static_cast<std::int32_t>(negated)));
     } else {
-        a_.mov(rcx, negated);
+        mov_negated(rcx, negated);
         a_.lea(rcx, x86::ptr(rcx, r11));
     }
     a_.short_().jecxz(rcx, direct);
-    a_.jmp(stubs_.miss);
+    jump_to_stub(stubs_.miss);
     a_.bind(direct);
     out_.direct_entry = static_cast<std::uint32_t>(a_.offset());
 
@@ -141,7 +172,12 @@ x86::Mem BlockEmitter::address_operand(const MemoryOperand& m, int stack_delta, 
 void BlockEmitter::linear_address(const MemoryOperand& m, int stack_delta) {
     if (m.base == no_register && m.index == no_register) {
         const std::uint64_t constant = constant_address(m, behind_);
-        a_.mov(r11, m.address32 ? constant & 0xffff'ffff : constant);
+        if (!m.rip_relative || m.address32) {
+            if (m.rip_relative) out_.is_movable = false;
+            a_.mov(r11, m.address32 ? constant & 0xffff'ffff : constant);
+        } else {
+            mov_address(r11, constant);
+        }
         return;
     }
     const x86::Mem where = address_operand(m, stack_delta, r11);
@@ -197,6 +233,7 @@ void BlockEmitter::check(const MemoryOperand& m, int stack_delta, unsigned size,
                          bool flags_live) {
     Cold cold = cold_path(size, write);
     cold.address = constant_address(m, behind_);
+    cold.is_near_code = m.rip_relative;
     MemoryOperand sized = m;
     sized.size = static_cast<std::uint16_t>(size);
     if (!access_constant(sized, write, flags_live, cold.entry)) {
@@ -263,16 +300,22 @@ bool BlockEmitter::access_constant(const MemoryOperand& m, bool write, bool flag
     if (offset + m.size > page_size) return false;
     const auto tlb = tlb_of(request_.kernel_mode);
     const std::size_t entry = 8 * Tlb::index(constant);
-    const auto tag =
-        context_word(tlb + (write ? offsetof(Tlb, write_tag) : offsetof(Tlb, read_tag)) + entry);
+    const std::size_t tags = tlb + (write ? offsetof(Tlb, write_tag) : offsetof(Tlb, read_tag));
+    const auto tag = context_word(tags + entry);
+    const auto moves = [&](Relocation::Kind kind, std::size_t array = 0) {
+        if (m.rip_relative) relocate(kind, array);
+    };
+    using Kind = Relocation::Kind;
     const std::uint64_t negated = 0 - page;
     if (flags_live) {
         auto hit = a_.newLabel();
         a_.mov(rcx, tag);
+        moves(Kind::tlb_entry, tags);
         if (fits_i32(negated)) {
             a_.lea(rcx, x86::ptr(rcx, static_cast<std::int32_t>(negated)));
         } else {
             a_.mov(r11, negated);
+            moves(Kind::negated_address);
             a_.lea(rcx, x86::ptr(rcx, r11));
         }
         a_.short_().jecxz(rcx, hit);
@@ -283,11 +326,14 @@ bool BlockEmitter::access_constant(const MemoryOperand& m, bool write, bool flag
             a_.cmp(tag, static_cast<std::int32_t>(page));
         } else {
             a_.mov(rcx, page);
+            moves(Kind::address);
             a_.cmp(tag, rcx);
+            moves(Kind::tlb_entry, tags);
         }
         a_.jne(failed);
     }
     a_.mov(r11, context_word(tlb + offsetof(Tlb, host) + entry));
+    moves(Kind::tlb_entry, tlb + offsetof(Tlb, host));
     place_ = {false, static_cast<std::int32_t>(offset)};
     return true;
 }
@@ -357,6 +403,7 @@ void BlockEmitter::cold_paths() {
                 break;
             case Cold::Left::nothing:
                 a_.mov(r11, cold.address);
+                if (cold.is_near_code) relocate(Relocation::Kind::address);
                 break;
             case Cold::Left::tagged:
                 a_.xor_(
@@ -373,7 +420,7 @@ void BlockEmitter::cold_paths() {
         auto found = a_.newLabel();
         if (cold.displacement != 0) a_.lea(rcx, x86::ptr(found));
         a_.mov(context_word(offsetof(Context, resume)), rcx);
-        a_.jmp(stubs_.access);
+        jump_to_stub(stubs_.access);
         if (cold.displacement == 0) continue;
         a_.bind(found);
         a_.lea(r11, x86::ptr(r11, -cold.displacement));
@@ -382,7 +429,7 @@ void BlockEmitter::cold_paths() {
     for (const auto& cold : cold_fpu_) {
         a_.bind(cold.entry);
         a_.lea(rcx, x86::ptr(cold.resume));
-        a_.jmp(stubs_.load_fpu);
+        jump_to_stub(stubs_.load_fpu);
     }
     const auto budget = gp(host_register::budget);
     for (const auto& exit : side_exits_) {
@@ -405,8 +452,8 @@ asmjit::Label BlockEmitter::side_exit(Vaddr target, unsigned rest, Variant varia
 }
 
 void BlockEmitter::leave_to(std::uint64_t stub) {
-    a_.mov(context_word(offsetof(Context, link), 4), LinkNumber::make(request_.block, 0).raw);
-    a_.jmp(stub);
+    mark_link(0);
+    jump_to_stub(stub);
 }
 
 void BlockEmitter::need_fpu() {
@@ -425,11 +472,11 @@ void BlockEmitter::need_fpu() {
 void BlockEmitter::jump_to_r11() {
     ended_ = true;
     if (request_.variant == Variant::bounced) {
-        a_.jmp(stubs_.bounced);
+        jump_to_stub(stubs_.bounced);
         return;
     }
     if (request_.variant == Variant::single) {
-        a_.jmp(stubs_.miss);
+        jump_to_stub(stubs_.miss);
         return;
     }
     a_.movzx(ecx, x86::r11w);
@@ -441,16 +488,18 @@ void BlockEmitter::jump_to_r11() {
 }
 
 void BlockEmitter::jump_through_cache(Vaddr target) {
-    a_.mov(r11, target.raw);
-    const std::size_t mode = request_.kernel_mode ? sizeof(Context::jumps) / 2 : 0;
-    a_.jmp(context_word(offsetof(Context, jumps) + mode + 8 * (target.raw & 0xffff)));
+    mov_address(r11, target.raw);
+    const std::size_t jumps =
+        offsetof(Context, jumps) + (request_.kernel_mode ? sizeof(Context::jumps) / 2 : 0);
+    a_.jmp(context_word(jumps + 8 * (target.raw & 0xffff)));
+    relocate(Relocation::Kind::jump_entry, jumps);
 }
 
 void BlockEmitter::go_to(Vaddr target, Variant variant) {
     ended_ = true;
     if (request_.variant == Variant::single || request_.variant == Variant::bounced) {
-        a_.mov(r11, target.raw);
-        a_.jmp(request_.variant == Variant::bounced ? stubs_.bounced : stubs_.miss);
+        mov_address(r11, target.raw);
+        jump_to_stub(request_.variant == Variant::bounced ? stubs_.bounced : stubs_.miss);
         return;
     }
     if (page_of(target) != request_.page) {
@@ -463,8 +512,8 @@ void BlockEmitter::go_to(Vaddr target, Variant variant) {
     const std::uint8_t jump[5] = {0xe9, 0, 0, 0, 0};
     out_.links.push_back({static_cast<std::uint32_t>(a_.offset()) + 1, target, variant});
     embed(jump, sizeof jump);
-    a_.mov(context_word(offsetof(Context, link), 4), LinkNumber::make(request_.block, number).raw);
-    a_.jmp(stubs_.link);
+    mark_link(number);
+    jump_to_stub(stubs_.link);
 }
 
 Translation BlockEmitter::finish() {

@@ -51,6 +51,7 @@ private:
         bool flags_in_scratch = false;  // without BMI2
         bool write = false;
         std::uint64_t address = 0;      // of a constant one, for Left::nothing
+        bool is_near_code = false;      // which is relative to RIP
         std::int32_t displacement = 0;  // what the operand adds to R11
     };
     /// Where a block goes on in its cold part: with `rest` instructions given back to the budget.
@@ -75,6 +76,12 @@ private:
     x86::Mem tlb_word(std::size_t member, x86::Gp index, unsigned shift = 0) const;
     void load_guest(x86::Gp into, int guest);
     void store_guest(int guest, x86::Gp from);
+    /// The last bytes emitted are a constant of this kind.
+    void relocate(Relocation::Kind kind, std::size_t array = 0);
+    void mov_address(x86::Gp into, std::uint64_t address);
+    void mov_negated(x86::Gp into, std::uint64_t negated);
+    void jump_to_stub(std::uint64_t stub);
+    void mark_link(unsigned number);
     void embed(const void* bytes, std::size_t size) { a_.embed(bytes, size); }
 
     /// Afterwards the operand is at operand(). `stack_delta` is added when the base is RSP (pop to
@@ -114,8 +121,8 @@ private:
     void call(const Insn& insn, Vaddr behind, bool flags_live);
     void branch_target_operand(const Insn& insn, bool flags_live);
     void ret(const Insn& insn, bool flags_live);
-    void push_constant(std::uint64_t value, bool flags_live);
-    void put_constant(std::uint64_t value);
+    void push_address(std::uint64_t value, bool flags_live);
+    void put_constant(std::uint64_t value, bool is_address);
     void jump_to_r11();
     void jump_through_cache(Vaddr target);
     void need_fpu();

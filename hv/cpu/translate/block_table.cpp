@@ -7,6 +7,15 @@
 
 namespace ring3 {
 
+namespace {
+
+BlockKey place_of(BlockKey key) {
+    key.rip = {page_offset(key.rip)};
+    return key;
+}
+
+}  // namespace
+
 const InsnSite& Block::site_of(std::uint64_t host_address) const {
     const auto offset = static_cast<std::uint32_t>(host_address - host_base);
     const auto behind = std::upper_bound(
@@ -26,6 +35,11 @@ Block* BlockTable::find(const BlockKey& key) {
     if (found == by_key_.end()) return nullptr;
     recent = found->second;
     return blocks_[recent].get();
+}
+
+const Block* BlockTable::find_twin(const BlockKey& key) const {
+    const auto found = by_place_.find(place_of(key));
+    return found == by_place_.end() ? nullptr : blocks_[found->second].get();
 }
 
 Block* BlockTable::holding(std::uint64_t host_address) {
@@ -53,6 +67,8 @@ Block& BlockTable::add(const BlockKey& key, Translation&& translation) {
     block->last_byte = translation.last_byte;
     block->live_behind = translation.live_behind;
     block->emulated = std::move(translation.emulated);
+    block->relocations = std::move(translation.relocations);
+    block->is_movable = translation.is_movable;
     block->sites = std::move(translation.sites);
     for (const auto& site : translation.links) block->links.push_back({site, std::nullopt});
     cache_.append(translation.host_code);
@@ -60,6 +76,7 @@ Block& BlockTable::add(const BlockKey& key, Translation&& translation) {
     by_frame_[key.frame.raw].push_back(number);
     if (block->straddles()) by_frame_[key.second_frame.raw].push_back(number);
     by_key_[key] = number;
+    if (block->is_movable) by_place_.try_emplace(place_of(key), number);
     blocks_.push_back(std::move(block));
     return *blocks_.back();
 }
@@ -96,6 +113,8 @@ void BlockTable::remove(std::uint32_t number) {
         std::erase_if(to->linked_from, [link](LinkNumber from) { return from.raw == link.raw; });
     }
     by_key_.erase(block.key);
+    const auto place = by_place_.find(place_of(block.key));
+    if (place != by_place_.end() && place->second == number) by_place_.erase(place);
     for (const Mfn frame : {block.key.frame, block.key.second_frame}) {
         const auto found = by_frame_.find(frame.raw);
         if (found != by_frame_.end()) std::erase(found->second, number);
@@ -134,6 +153,7 @@ std::vector<Mfn> BlockTable::frames() const {
 void BlockTable::clear() {
     blocks_.clear();
     by_key_.clear();
+    by_place_.clear();
     by_frame_.clear();
     by_host_.clear();
 }

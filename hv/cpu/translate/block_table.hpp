@@ -47,6 +47,8 @@ struct Block {
     std::uint32_t first_byte = 0, last_byte = 0;
     std::uint16_t live_behind = 0;
     std::unique_ptr<const Insn> emulated;
+    std::vector<Relocation> relocations;
+    bool is_movable = false;
     std::vector<InsnSite> sites;
     struct Link {
         LinkSite site;
@@ -70,6 +72,8 @@ public:
     explicit BlockTable(CodeCache& cache) : cache_(cache), recent_(recent_slots, no_block) {}
 
     Block* find(const BlockKey& key);
+    /// A movable block for the same code at another address; null: none.
+    const Block* find_twin(const BlockKey& key) const;
     Block& at(std::uint32_t number) { return *blocks_[number]; }
     /// The block whose host code holds this address; null: none.
     Block* holding(std::uint64_t host_address);
@@ -108,6 +112,8 @@ private:
     std::vector<std::uint32_t> recent_;
     std::vector<std::unique_ptr<Block>> blocks_;
     std::unordered_map<BlockKey, std::uint32_t, BlockKeyHash> by_key_;
+    /// Movable blocks, one for each place of code: RIP is the offset in the page alone.
+    std::unordered_map<BlockKey, std::uint32_t, BlockKeyHash> by_place_;
     std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> by_frame_;
     /// Host address of each block's start, ascending: the cache only grows until it is emptied.
     std::vector<std::pair<std::uint64_t, std::uint32_t>> by_host_;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "hv/base/check.hpp"
+#include "hv/cpu/translate/relocation.hpp"
 #include "hv/cpu/translate/translator_core.hpp"
 
 namespace ring3 {
@@ -105,7 +106,10 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     request.block = blocks_.next_number();
     request.host_base = cache_.next();
     request.page = page_of(rip);
-    Translation translation = translator_.translate(request);
+    const Block* const twin =
+        settings_.moves_blocks && is_movable_address(rip) ? blocks_.find_twin(key) : nullptr;
+    Translation translation =
+        twin != nullptr ? move_block(*twin, request) : translator_.translate(request);
     Block& block = blocks_.add(key, std::move(translation));
     for (const Mfn frame : {key.frame, key.second_frame}) {
         if (frame == invalid_mfn) continue;

@@ -96,7 +96,7 @@ bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_be
             a_.mov(context_word(offsetof(Context, direction)), insn.bytes[insn.opcode_offset] & 1);
             return true;
         case Form::call:
-            push_constant(behind.raw, live);
+            push_address(behind.raw, live);
             go_to(behind + static_cast<std::uint64_t>(insn.immediate));
             return false;
         case Form::read_segment:
@@ -105,7 +105,7 @@ bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_be
         case Form::call_indirect:
             branch_target_operand(insn, live);
             a_.mov(context_word(offsetof(Context, target)), r11);
-            push_constant(behind.raw, live);
+            push_address(behind.raw, live);
             a_.mov(r11, context_word(offsetof(Context, target)));
             jump_to_r11();
             return false;
@@ -354,7 +354,12 @@ void BlockEmitter::lea(const Insn& insn) {
         if (m.base == no_register && m.index == no_register) {
             const std::uint64_t value =
                 (m.rip_relative ? behind_.raw : 0) + static_cast<std::uint64_t>(m.displacement);
-            a_.mov(target, insn.operand_size == 4 ? value & 0xffff'ffff : value);
+            if (insn.operand_size == 4 || !m.rip_relative) {
+                if (m.rip_relative) out_.is_movable = false;
+                a_.mov(target, insn.operand_size == 4 ? value & 0xffff'ffff : value);
+            } else {
+                mov_address(target, value);
+            }
         } else if (insn.operand_size == 4) {
             a_.lea(target.r32(), address_operand(m, 0, rcx));
         } else {
@@ -395,14 +400,14 @@ void BlockEmitter::read_segment(const Insn& insn) {
     }
 }
 
-void BlockEmitter::push_constant(std::uint64_t value, bool flags_live) {
+void BlockEmitter::push_address(std::uint64_t value, bool flags_live) {
     access(below_stack_top(8), 8, true, flags_live);
-    put_constant(value);
+    put_constant(value, true);
     a_.lea(x86::rsp, x86::ptr(x86::rsp, -8));
 }
 
 /// Stores 8 bytes to the current operand.
-void BlockEmitter::put_constant(std::uint64_t value) {
+void BlockEmitter::put_constant(std::uint64_t value, bool is_address) {
     if (fits_i32(value)) {
         a_.mov(operand(8), static_cast<std::int32_t>(value));
         return;
@@ -413,6 +418,7 @@ void BlockEmitter::put_constant(std::uint64_t value) {
         where = x86::qword_ptr(r11);
     }
     a_.mov(rcx, value);
+    if (is_address) relocate(Relocation::Kind::address);
     a_.mov(where, rcx);
 }
 
@@ -433,7 +439,7 @@ void BlockEmitter::push(const Insn& insn, bool flags_live) {
     const auto new_rsp = x86::ptr(x86::rsp, -static_cast<std::int32_t>(size));
     if (size == 8 && !insn.has_memory && (!source.used() || !is_spilled(source.number))) {
         if (!source.used()) {
-            put_constant(static_cast<std::uint64_t>(insn.immediate));
+            put_constant(static_cast<std::uint64_t>(insn.immediate), false);
         } else {
             a_.mov(operand(8),
                    gp(source.number == guest_rcx ? host_register::guest_rcx : source.number));

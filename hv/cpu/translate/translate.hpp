@@ -47,6 +47,21 @@ struct LinkSite {
     Variant variant = Variant::normal;  ///< of the block that it leads to
 };
 
+/// A constant in a block's host code that depends on where the guest's code or the block stands.
+struct Relocation {
+    enum class Kind : std::uint8_t {
+        address,          ///< 64 bits: a guest address near the code
+        negated_address,  ///< 64 bits: its negative
+        tlb_entry,        ///< 32 bits: where a page near the code has its place in a TLB array
+        jump_entry,       ///< 32 bits: the same for an address and the jump cache
+        link,             ///< 32 bits: LinkNumber
+        stub,             ///< 32 bits: distance to a stub
+    };
+    Kind kind;
+    std::uint32_t offset;     ///< in the host code
+    std::uint32_t array = 0;  ///< where in the Context the array begins
+};
+
 struct TranslationRequest {
     Vaddr rip{};
     bool kernel_mode = true;
@@ -75,6 +90,9 @@ struct Translation {
     std::unique_ptr<const Insn> emulated;
     /// Bytes of the page that the translation depends on (flags are looked up ahead).
     std::uint32_t first_byte = 0, last_byte = 0;
+    /// Complete where the block is movable (relocation.hpp).
+    std::vector<Relocation> relocations;
+    bool is_movable = false;
 };
 
 /// What the host offers to translated code.

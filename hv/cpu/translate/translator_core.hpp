@@ -23,6 +23,7 @@ struct TranslatorSettings {
     unsigned block_limit = 32;  ///< most guest instructions in a block
     bool merges = true;         ///< memory operands may share a look-up (plan.hpp)
     bool two_levels = true;     ///< of the TLB and of the jump cache
+    bool moves_blocks = true;   ///< code at another address is moved, not translated again
     bool takes_exits = true;    ///< asks the environment to deal with exits inside of a run
     std::size_t code_cache_bytes = 0;
     IsaLevel level = IsaLevel::x86_64_v2;
