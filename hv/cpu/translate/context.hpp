@@ -95,6 +95,9 @@ enum class Leave : std::uint32_t {
     bounced,  ///< a bounced instruction is done
 };
 
+inline constexpr std::array leave_causes{"link", "miss", "budget", "access", "trap", "no_fpu", "emulate",
+                                  "bounced"};
+
 struct alignas(64) Context {
     static constexpr std::size_t jump_entries = 65536;
 

@@ -110,6 +110,8 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
         settings_.moves_blocks && is_movable_address(rip) ? blocks_.find_twin(key) : nullptr;
     Translation translation =
         twin != nullptr ? move_block(*twin, request) : translator_.translate(request);
+    ++(twin != nullptr ? statistics_.moved : statistics_.translated);
+    if (twin == nullptr) statistics_.instructions += translation.sites.size();
     Block& block = blocks_.add(key, std::move(translation));
     for (const Mfn frame : {key.frame, key.second_frame}) {
         if (frame == invalid_mfn) continue;
@@ -129,6 +131,7 @@ void TranslatorCore::make_room() {
     if (cache_.room() > room_for_a_block) return;
     for (const Mfn frame : blocks_.frames()) frames_.at(frame).has_code = false;
     blocks_.clear();
+    ++statistics_.emptied;
     contexts_.for_each([](AddressCaches& addresses) { addresses.forget_jumps(); });
     cache_.truncate(stubs_size_);
     ++epoch_;
@@ -138,6 +141,7 @@ void TranslatorCore::code_written(Mfn frame, std::uint64_t offset, std::uint64_t
     const auto dropped = blocks_.drop(frame, offset, length);
     Frame& entry = frames_.at(frame);
     entry.has_code = blocks_.has_code(frame);
+    statistics_.dropped += dropped.size();
     if (dropped.empty()) return;
     // Links are taken back by the table.
     ++epoch_;

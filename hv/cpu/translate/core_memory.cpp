@@ -21,6 +21,7 @@ std::uint64_t TranslatorCore::translate_access() {
     if (page_offset(address) + info.size() > page_size) {
         return info.write() ? 0 : read_two_pages(address, info.size());
     }
+    ++statistics_.walks;
     const WalkResult found = addresses_->data(address, info.write() ? Access::write : Access::read);
     if (found.kind != WalkResult::Kind::mapped) return 0;
     if (info.write() && frames_.at(found.mfn).has_code) return 0;

@@ -136,6 +136,7 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
     std::uint64_t entry = stubs_.lookup[kernel_mode_ ? 1 : 0];
     while (true) {
         enter(entry);
+        ++statistics_.leaves[c.leave];
         Vaddr rip{};
         auto variant = Variant::normal;
         std::optional<LinkNumber> link_from;

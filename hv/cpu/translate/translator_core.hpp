@@ -3,6 +3,7 @@
 // does in C++ what blocks leave to it.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 
@@ -30,6 +31,18 @@ struct TranslatorSettings {
     bool baseline_host = false;  ///< as if the host had neither BMI2 nor FSGSBASE
 };
 
+/// What an engine has done so far.
+struct TranslatorStatistics {
+    std::uint64_t translated = 0;  ///< blocks
+    std::uint64_t moved = 0;       ///< blocks that were made of one for the same code elsewhere
+    std::uint64_t instructions = 0;  ///< of guests, in the blocks translated
+    std::uint64_t dropped = 0;     ///< blocks whose code was written
+    std::uint64_t emptied = 0;     ///< times that the code cache was full
+    std::uint64_t walks = 0;       ///< page walks for data
+    /// Times that blocks came back to C++, by Leave.
+    std::array<std::uint64_t, leave_causes.size()> leaves{};
+};
+
 class TranslatorCore final : public DerivedState, private DataAccess {
 public:
     TranslatorCore(const TranslatorSettings& settings, FrameTable& frames);
@@ -38,6 +51,7 @@ public:
              RunEnd end = RunEnd::exact);
     void forget_domain(DomainId domain);
     const VcpuContexts& contexts() const { return contexts_; }
+    const TranslatorStatistics& statistics() const { return statistics_; }
 
     void page_changed(DomainId domain, Vaddr page) override;
     void region_changed(DomainId domain, Vaddr first, std::uint64_t pages) override;
@@ -99,6 +113,7 @@ private:
     AddressCaches* addresses_ = nullptr;
     bool kernel_mode_ = true;
     RunEnd end_ = RunEnd::exact;
+    TranslatorStatistics statistics_;
     /// Arithmetic flags that are live where the run has ended, if a block knows them.
     std::optional<std::uint32_t> live_;
     /// Links of before the cache was last emptied must not be patched.

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// Code that is mapped at several addresses: an engine that moves its blocks does what one does that
+// translates each again.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "hv/cpu/translate/translator_core.hpp"
+#include "tests/insn/bare_guest.hpp"
+#include "tests/insn/random_program.hpp"
+#include "tests/insn/sample.hpp"
+
+namespace ring3::test {
+namespace {
+
+using namespace entry_bits;
+
+/// A guest whose pages are mapped again, in the same order, at each of `places`.
+class Candidate {
+public:
+    /// Far apart, and with other places in the TLB, in the jump cache and in their second levels.
+    static constexpr std::array<std::uint64_t, 4> places{
+        0x0080'0000'0000, 0x5555'5540'5000, 0x7fab'c01f'0000, 0x5555'5591'3000};
+
+    Candidate(IsaLevel level, bool moves) {
+        TranslatorSettings settings;
+        settings.level = level;
+        settings.code_cache_bytes = std::size_t{4} << 20;
+        settings.moves_blocks = moves;
+        core = std::make_unique<TranslatorCore>(settings, guest.frames);
+        guest.frames.set_derived_state(core.get());
+        for (const std::uint64_t place : places) {
+            for (unsigned i = 0; i < BareGuest::pages; ++i)
+                map(Vaddr{place} + i * page_size, guest.page[i]);
+        }
+    }
+
+    /// From `offset` in the pages at this place, to the first exit or for this many instructions.
+    Exit run(const RandomProgram& program, std::uint64_t place, std::uint64_t budget) {
+        CpuState& state = guest.state;
+        state.gpr = program.state.gpr;
+        state.rflags = program.state.rflags;
+        state.rip = program.state.rip - BareGuest::base + place;
+        state.xsave = program.state.xsave;
+        const std::uint64_t last = state.retired + budget;
+        Exit exit;
+        while (state.retired < last && exit.reason == Exit::Reason::budget_spent)
+            exit = core->run(state, guest.environment, last - state.retired);
+        return exit;
+    }
+
+    BareGuest guest;
+    std::unique_ptr<TranslatorCore> core;
+
+private:
+    void map(Vaddr address, Mfn frame) {
+        constexpr std::uint64_t flags = present | writable | user | accessed | dirty;
+        Mfn table = guest.state.kernel_root;
+        for (int level = 4; level > 1; --level) {
+            const std::uint64_t at = entry_index(address, level) * 8;
+            std::uint64_t entry = 0;
+            std::memcpy(&entry, guest.frames.at(table).host + at, sizeof entry);
+            if ((entry & present) == 0) {
+                entry = guest.frames.allocate(guest.domain)->raw << page_shift | flags;
+                update(maddr_of(table, at), entry);
+            }
+            table = entry_mfn(entry);
+        }
+        update(maddr_of(table, entry_index(address, 1) * 8), frame.raw << page_shift | flags);
+    }
+    void update(Maddr at, std::uint64_t entry) {
+        ASSERT_EQ(guest.tables.update(guest.domain, at, entry, EntryUpdate::normal), 0);
+    }
+};
+
+std::vector<std::uint8_t> memory(Candidate& candidate) {
+    std::vector<std::uint8_t> bytes(BareGuest::pages * page_size);
+    candidate.guest.read(BareGuest::base, bytes);
+    return bytes;
+}
+
+void compare(const RandomProgram& program, Candidate& moving, Candidate& translating) {
+    for (Candidate* const each : {&moving, &translating})
+        each->guest.write(BareGuest::base, program.memory);
+    // The first place is where blocks are translated; what a program writes stays for the next.
+    for (const std::uint64_t place : Candidate::places) {
+        constexpr std::uint64_t budget = 1000;
+        const Exit a = moving.run(program, place, budget);
+        const Exit b = translating.run(program, place, budget);
+        ASSERT_EQ(a.reason, b.reason) << fmt::format("at {:x}", place);
+        ASSERT_EQ(a.vector, b.vector);
+        ASSERT_EQ(a.address, b.address);
+        const CpuState& first = moving.guest.state;
+        const CpuState& second = translating.guest.state;
+        ASSERT_EQ(first.retired, second.retired);
+        ASSERT_EQ(first.rip, second.rip) << fmt::format("{:x}, {:x}", first.rip, second.rip);
+        ASSERT_EQ(first.gpr, second.gpr);
+        ASSERT_EQ(first.rflags, second.rflags);
+        ASSERT_EQ(first.xsave, second.xsave);
+        ASSERT_EQ(memory(moving), memory(translating));
+    }
+}
+
+void compare_programs(IsaLevel level) {
+    const std::uint64_t seed = seed_from_environment();
+    fmt::print("RING3_SEED={}\n", seed);
+    Candidate moving(level, true), translating(level, false);
+    RandomProgram program;
+    for (std::uint64_t i = 0; i < rounds_from_environment(60); ++i) {
+        ProgramMaker(level, seed + i).make(program);
+        compare(program, moving, translating);
+        ASSERT_FALSE(testing::Test::HasFatalFailure()) << "RING3_SEED=" << seed + i;
+    }
+    const auto& moved = moving.core->statistics();
+    fmt::print("{} blocks translated, {} moved\n", moved.translated, moved.moved);
+    EXPECT_GT(moved.moved, moved.translated);
+    EXPECT_EQ(translating.core->statistics().moved, 0);
+}
+
+TEST(Relocation, of_blocks_does_what_a_translation_does) {
+    compare_programs(IsaLevel::x86_64_v2);
+}
+
+TEST(Relocation, of_blocks_does_what_a_translation_does_in_the_larger_model) {
+    if (__builtin_cpu_supports("avx2") == 0) GTEST_SKIP() << "this host has no AVX2";
+    compare_programs(IsaLevel::x86_64_v3);
+}
+
+}  // namespace
+}  // namespace ring3::test
