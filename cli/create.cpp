@@ -39,6 +39,8 @@ constexpr const char* help =
     "      --private             for its own sake\n"
     "      --digest              end with one line on standard error: the SHA-256 of the final\n"
     "                            state, the instructions retired, the virtual time\n"
+    "      --profile             end with what the engine did, and its hottest blocks, on\n"
+    "                            standard error\n"
     "      --clock NAME          wall (the default), or virtual: then the same input gives the\n"
     "                            same run\n"
     "      --record FILE         under the virtual clock, write down what is typed, and when\n"
@@ -63,6 +65,7 @@ CreateOptions parse(std::span<const std::string> arguments) {
         .flag("quiet,q", options.quiet)
         .flag("dry-run,n", options.dry_run)
         .flag("digest", options.digest)
+        .flag("profile", options.profile)
         .flag("private", options.is_private)
         .value("defconfig,f", file)
         .value("record", options.record)
@@ -78,8 +81,9 @@ CreateOptions parse(std::span<const std::string> arguments) {
 }
 
 bool runs_in_foreground(const CreateOptions& options) {
-    return options.digest || options.is_private || options.dry_run || !options.record.empty() ||
-           !options.replay.empty() || world_of(options.machine.config()) == Clock::World::closed;
+    return options.digest || options.profile || options.is_private || options.dry_run ||
+           !options.record.empty() || !options.replay.empty() ||
+           world_of(options.machine.config()) == Clock::World::closed;
 }
 
 std::string text_of(const std::filesystem::path& path) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A domain on a machine of its own, in this process: repeatable runs, digests, experiments.
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <ranges>
 #include <set>
 #include <string>
 #include <system_error>
@@ -106,10 +108,25 @@ int exit_code(Machine::End end, Guest& guest, const Foreground& foreground) {
     return to_int(guest.has_crashed() ? ExitCode::crash : ExitCode::ok);
 }
 
+void print_profile(const EngineProfile& profile, std::uint64_t retired) {
+    fmt::print(stderr, "{:>16}  instructions retired\n", retired);
+    for (const auto& [name, value] : profile.counts)
+        fmt::print(stderr, "{:>16}  {}\n", value, name);
+    constexpr std::size_t shown = 20;
+    fmt::print(stderr, "{:>16}  {:>6}  {:>8}  {:6}  rip\n", "entered", "insns", "at most", "mode");
+    for (const auto& block : profile.blocks | std::views::take(shown)) {
+        const auto instructions = static_cast<double>(block.entered * block.length);
+        fmt::print(stderr, "{:>16}  {:>6}  {:>7.2f}%  {:6}  {:016x}\n", block.entered, block.length,
+                   100 * instructions / static_cast<double>(std::max<std::uint64_t>(retired, 1)),
+                   block.kernel_mode ? "kernel" : "user", block.rip.raw);
+    }
+}
+
 }  // namespace
 
 int create_in_foreground(CreateOptions& options) {
     MachineConfig chosen = options.machine.config();
+    if (options.profile) chosen.set("engine.count_blocks=true");
     FilesAsTheyAre as_they_are;
     const DomainConfig config = read_config(options);
     GuestSpec spec = options.dry_run ? guest_spec(config, std::ref(as_they_are))
@@ -148,6 +165,7 @@ int create_in_foreground(CreateOptions& options) {
     if (options.digest)
         fmt::print(stderr, "digest sha256={} instructions={} virtual_ns={}\n", machine.digest(),
                    machine.retired(), machine.time().time_since_epoch().count());
+    if (options.profile) print_profile(machine.profile(), machine.retired());
     return code;
 }
 

@@ -19,7 +19,8 @@ struct CreateOptions {
     MachineOptions machine;
     /// Files; empty: none.
     std::string record, replay;
-    bool console = false, paused = false, dry_run = false, digest = false, is_private = false;
+    bool console = false, paused = false, dry_run = false, digest = false, profile = false,
+         is_private = false;
     bool quiet = false;
 };
 

@@ -82,6 +82,7 @@ public:
     /// SHA-256 of all that a guest could ever see: frames with their owners and types, registers,
     /// time, what is set to happen. Knows nothing of the engine, nor of the host's addresses.
     std::string digest();
+    EngineProfile profile() const { return engine_->profile(); }
 
     Frames free_frames() const { return frames_.free(); }
     Frames memory() const { return parameters_.memory; }

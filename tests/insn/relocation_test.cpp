@@ -22,8 +22,8 @@ using namespace entry_bits;
 class Candidate {
 public:
     /// Far apart, and with other places in the TLB, in the jump cache and in their second levels.
-    static constexpr std::array<std::uint64_t, 4> places{
-        0x0080'0000'0000, 0x5555'5540'5000, 0x7fab'c01f'0000, 0x5555'5591'3000};
+    static constexpr std::array<std::uint64_t, 4> places{0x0080'0000'0000, 0x5555'5540'5000,
+                                                         0x7fab'c01f'0000, 0x5555'5591'3000};
 
     Candidate(IsaLevel level, bool moves) {
         TranslatorSettings settings;
@@ -120,9 +120,7 @@ void compare_programs(IsaLevel level) {
     EXPECT_EQ(translating.core->statistics().moved, 0);
 }
 
-TEST(Relocation, of_blocks_does_what_a_translation_does) {
-    compare_programs(IsaLevel::x86_64_v2);
-}
+TEST(Relocation, of_blocks_does_what_a_translation_does) { compare_programs(IsaLevel::x86_64_v2); }
 
 TEST(Relocation, of_blocks_does_what_a_translation_does_in_the_larger_model) {
     if (__builtin_cpu_supports("avx2") == 0) GTEST_SKIP() << "this host has no AVX2";

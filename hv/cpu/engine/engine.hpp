@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "hv/base/units.hpp"
 
@@ -36,6 +37,24 @@ struct Exit {
     std::uint64_t address = 0;
     /// For not_built: the instruction's bytes and its disassembly.
     std::string text;
+};
+
+/// What an engine did, for whoever looks into its speed.
+struct EngineProfile {
+    struct Count {
+        std::string name;
+        std::uint64_t value = 0;
+    };
+    /// Guest code that runs as one piece.
+    struct Block {
+        Vaddr rip{};
+        bool kernel_mode = true;
+        std::uint64_t entered = 0;  ///< times
+        std::uint32_t length = 0;   ///< instructions, if it is not left before its end
+    };
+    std::vector<Count> counts;
+    /// By `entered * length`, most first; empty unless the engine's parameters ask for it.
+    std::vector<Block> blocks;
 };
 
 /// Where a run ends that nothing else ends.
@@ -70,6 +89,8 @@ public:
     /// next; state.kernel_root, user_root or kernel_mode need no call: run() sees them. This drops
     /// what it kept for the vCPUs of a domain that goes away.
     virtual void forget_domain(DomainId domain) = 0;
+
+    virtual EngineProfile profile() const { return {}; }
 };
 
 }  // namespace ring3

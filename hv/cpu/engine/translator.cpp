@@ -25,6 +25,8 @@ TranslatorSettings read_settings(Params& params) {
         params.boolean("merge_operands", true, "neighbouring memory operands are looked up once");
     settings.two_levels = params.boolean(
         "two_levels", true, "the software TLB and the jump cache have a second level each");
+    settings.counts_blocks = params.boolean(
+        "count_blocks", false, "count how often each block is entered (`ring3 create --profile`)");
     settings.moves_blocks = params.boolean(
         "move_blocks", true, "code that is mapped at another address is not translated again");
     settings.takes_exits = params.boolean(
@@ -49,6 +51,7 @@ public:
     }
     DerivedState& derived_state() override { return core_; }
     void forget_domain(DomainId domain) override { core_.forget_domain(domain); }
+    EngineProfile profile() const override { return core_.profile(); }
 
 private:
     TranslatorCore core_;

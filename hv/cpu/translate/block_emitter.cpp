@@ -42,7 +42,8 @@ BlockEmitter::BlockEmitter(const TranslationRequest& request, const HostFeatures
     code_.attach(&a_);
     out_of_budget_ = a_.newLabel();
     // An instruction that straddles depends on a second page.
-    out_.is_movable = is_movable_address(request.rip) && request.code.size() == page_size;
+    out_.is_movable = is_movable_address(request.rip) && request.code.size() == page_size &&
+                      request.counter == nullptr;
 }
 
 void BlockEmitter::relocate(Relocation::Kind kind, std::size_t array) {
@@ -122,8 +123,16 @@ void BlockEmitter::begin(unsigned insns, bool flags_live) {
     a_.bind(direct);
     out_.direct_entry = static_cast<std::uint32_t>(a_.offset());
 
+    take_from_budget(static_cast<std::int32_t>(insns), flags_live);
+    if (request_.counter == nullptr) return;
+    a_.mov(r11, reinterpret_cast<std::uint64_t>(request_.counter));
+    a_.mov(rcx, x86::ptr(r11));
+    a_.lea(rcx, x86::ptr(rcx, 1));
+    a_.mov(x86::ptr(r11), rcx);
+}
+
+void BlockEmitter::take_from_budget(std::int32_t n, bool flags_live) {
     const auto budget = gp(host_register::budget);
-    const auto n = static_cast<std::int32_t>(insns);
     if (!flags_live) {
         a_.sub(budget, n);
         a_.jb(out_of_budget_);

@@ -34,6 +34,7 @@ public:
 
     /// Budget check and, before it, the entries.
     void begin(unsigned insns, bool flags_live);
+    void take_from_budget(std::int32_t insns, bool flags_live);
     /// Emits the next instruction, with the flags that are live before and after it; false: it
     /// ended the block.
     bool instruction(const PlannedInsn& planned, std::uint32_t live_before,

@@ -31,8 +31,8 @@ struct Tlb {
 };
 
 /// What the first level has no room for, and what it holds, too: the access stub moves an entry
-/// there without a walk. Direct-mapped. An entry is found by its tag, and holds as long as rights to
-/// its frame were only given (Frame::right_epoch).
+/// there without a walk. Direct-mapped. An entry is found by its tag, and holds as long as rights
+/// to its frame were only given (Frame::right_epoch).
 struct SecondTlb {
     static constexpr std::size_t entries = 32768;
     /// The epochs that fit below a page's address in a tag.
@@ -95,8 +95,17 @@ enum class Leave : std::uint32_t {
     bounced,  ///< a bounced instruction is done
 };
 
-inline constexpr std::array leave_causes{"link", "miss", "budget", "access", "trap", "no_fpu", "emulate",
-                                  "bounced"};
+/// In words, by Leave.
+inline constexpr std::array leave_causes{
+    "a branch that is linked for the next time",
+    "a branch whose block is not in the jump cache",
+    "the budget is spent",
+    "an access that needs more than the TLB",
+    "a host exception",
+    "the FPU is disabled",
+    "an instruction is emulated",
+    "a bounced instruction is done",
+};
 
 struct alignas(64) Context {
     static constexpr std::size_t jump_entries = 65536;
@@ -138,7 +147,7 @@ struct alignas(64) Context {
     std::uint64_t page_mask;  ///< ~0xfff
     std::uint64_t sign_mask;  ///< bit 63
 
-    Tlb tlb[2];                                        ///< [0] user mode, [1] kernel mode
+    Tlb tlb[2];  ///< [0] user mode, [1] kernel mode
     SecondTlb second[2];
     JumpTable jump_tables[2];
     std::array<std::uint64_t, jump_entries> jumps[2];  ///< by the low 16 bits of the target

@@ -2,6 +2,7 @@
 // TranslatorCore: from RIP to a block, and back to nothing when its code is written.
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "hv/base/check.hpp"
 #include "hv/cpu/translate/relocation.hpp"
@@ -106,10 +107,20 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     request.block = blocks_.next_number();
     request.host_base = cache_.next();
     request.page = page_of(rip);
+    EngineProfile::Block* counted = nullptr;
+    if (settings_.counts_blocks) {
+        counted = &block_counts_[{rip.raw, kernel_mode}];
+        request.counter = &counted->entered;
+    }
     const Block* const twin =
         settings_.moves_blocks && is_movable_address(rip) ? blocks_.find_twin(key) : nullptr;
     Translation translation =
         twin != nullptr ? move_block(*twin, request) : translator_.translate(request);
+    if (counted != nullptr && counted->length == 0) {
+        counted->rip = rip;
+        counted->kernel_mode = kernel_mode;
+        counted->length = static_cast<std::uint32_t>(translation.sites.size());
+    }
     ++(twin != nullptr ? statistics_.moved : statistics_.translated);
     if (twin == nullptr) statistics_.instructions += translation.sites.size();
     Block& block = blocks_.add(key, std::move(translation));
@@ -125,6 +136,28 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
         });
     }
     return &block;
+}
+
+EngineProfile TranslatorCore::profile() const {
+    EngineProfile profile;
+    const auto count = [&](std::string name, std::uint64_t value) {
+        profile.counts.push_back({std::move(name), value});
+    };
+    count("blocks translated", statistics_.translated);
+    count("instructions translated", statistics_.instructions);
+    count("blocks moved to another address", statistics_.moved);
+    count("blocks dropped, their code written", statistics_.dropped);
+    count("blocks held", blocks_.size());
+    count("bytes of code cache used", cache_.used());
+    count("code cache emptied", statistics_.emptied);
+    count("page walks after TLB misses", statistics_.walks);
+    for (std::size_t i = 0; i < leave_causes.size(); ++i)
+        count(std::string("exits: ") + leave_causes[i], statistics_.leaves[i]);
+    for (const auto& [place, block] : block_counts_) profile.blocks.push_back(block);
+    std::ranges::stable_sort(profile.blocks, std::greater{}, [](const EngineProfile::Block& block) {
+        return block.entered * block.length;
+    });
+    return profile;
 }
 
 void TranslatorCore::make_room() {

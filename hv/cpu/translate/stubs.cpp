@@ -6,8 +6,8 @@
 #include <cstddef>
 
 #include "hv/base/check.hpp"
-#include "hv/cpu/translate/block_emitter.hpp"
 #include "hv/base/units.hpp"
+#include "hv/cpu/translate/block_emitter.hpp"
 
 namespace ring3 {
 namespace {

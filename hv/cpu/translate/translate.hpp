@@ -76,6 +76,8 @@ struct TranslationRequest {
     std::uint64_t host_base = 0;  ///< where the code will stand
     /// Branches to this page may be linked directly.
     Vaddr page{};
+    std::uint64_t* counter =
+        nullptr;  ///< of the times that the block is entered; null: not counted
 };
 
 struct Translation {

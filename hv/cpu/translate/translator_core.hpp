@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -21,11 +22,12 @@
 namespace ring3 {
 
 struct TranslatorSettings {
-    unsigned block_limit = 32;  ///< most guest instructions in a block
-    bool merges = true;         ///< memory operands may share a look-up (plan.hpp)
-    bool two_levels = true;     ///< of the TLB and of the jump cache
-    bool moves_blocks = true;   ///< code at another address is moved, not translated again
-    bool takes_exits = true;    ///< asks the environment to deal with exits inside of a run
+    unsigned block_limit = 32;   ///< most guest instructions in a block
+    bool merges = true;          ///< memory operands may share a look-up (plan.hpp)
+    bool two_levels = true;      ///< of the TLB and of the jump cache
+    bool counts_blocks = false;  ///< for profile(); no block is moved then
+    bool moves_blocks = true;    ///< code at another address is moved, not translated again
+    bool takes_exits = true;     ///< asks the environment to deal with exits inside of a run
     std::size_t code_cache_bytes = 0;
     IsaLevel level = IsaLevel::x86_64_v2;
     bool baseline_host = false;  ///< as if the host had neither BMI2 nor FSGSBASE
@@ -33,12 +35,12 @@ struct TranslatorSettings {
 
 /// What an engine has done so far.
 struct TranslatorStatistics {
-    std::uint64_t translated = 0;  ///< blocks
-    std::uint64_t moved = 0;       ///< blocks that were made of one for the same code elsewhere
+    std::uint64_t translated = 0;    ///< blocks
+    std::uint64_t moved = 0;         ///< blocks that were made of one for the same code elsewhere
     std::uint64_t instructions = 0;  ///< of guests, in the blocks translated
-    std::uint64_t dropped = 0;     ///< blocks whose code was written
-    std::uint64_t emptied = 0;     ///< times that the code cache was full
-    std::uint64_t walks = 0;       ///< page walks for data
+    std::uint64_t dropped = 0;       ///< blocks whose code was written
+    std::uint64_t emptied = 0;       ///< times that the code cache was full
+    std::uint64_t walks = 0;         ///< page walks for data
     /// Times that blocks came back to C++, by Leave.
     std::array<std::uint64_t, leave_causes.size()> leaves{};
 };
@@ -52,6 +54,7 @@ public:
     void forget_domain(DomainId domain);
     const VcpuContexts& contexts() const { return contexts_; }
     const TranslatorStatistics& statistics() const { return statistics_; }
+    EngineProfile profile() const;
 
     void page_changed(DomainId domain, Vaddr page) override;
     void region_changed(DomainId domain, Vaddr first, std::uint64_t pages) override;
@@ -114,6 +117,8 @@ private:
     bool kernel_mode_ = true;
     RunEnd end_ = RunEnd::exact;
     TranslatorStatistics statistics_;
+    /// By address and mode, blocks that are gone included: blocks count at a fixed address.
+    std::map<std::pair<std::uint64_t, bool>, EngineProfile::Block> block_counts_;
     /// Arithmetic flags that are live where the run has ended, if a block knows them.
     std::optional<std::uint32_t> live_;
     /// Links of before the cache was last emptied must not be patched.
