@@ -2,6 +2,7 @@
 #include "hv/cpu/translate/block_emitter.hpp"
 
 #include <cstddef>
+#include <utility>
 
 #include "hv/base/check.hpp"
 #include "hv/cpu/translate/relocation.hpp"
@@ -22,9 +23,9 @@ bool fits_i32(std::uint64_t value) {
 }
 
 /// The address of an operand without registers.
-std::uint64_t constant_address(const MemoryOperand& m, Vaddr behind) {
+std::uint64_t constant_address(const MemoryOperand& m, Vaddr origin) {
     const auto displacement = static_cast<std::uint64_t>(m.displacement);
-    return m.rip_relative ? behind.raw + displacement : displacement;
+    return m.rip_relative ? origin.raw + displacement : displacement;
 }
 
 }  // namespace
@@ -180,7 +181,7 @@ x86::Mem BlockEmitter::address_operand(const MemoryOperand& m, int stack_delta, 
 
 void BlockEmitter::linear_address(const MemoryOperand& m, int stack_delta) {
     if (m.base == no_register && m.index == no_register) {
-        const std::uint64_t constant = constant_address(m, behind_);
+        const std::uint64_t constant = constant_address(m, origin_);
         if (!m.rip_relative || m.address32) {
             if (m.rip_relative) out_.is_movable = false;
             a_.mov(r11, m.address32 ? constant & 0xffff'ffff : constant);
@@ -241,7 +242,7 @@ BlockEmitter::Cold BlockEmitter::cold_path(unsigned size, bool write) {
 void BlockEmitter::check(const MemoryOperand& m, int stack_delta, unsigned size, bool write,
                          bool flags_live) {
     Cold cold = cold_path(size, write);
-    cold.address = constant_address(m, behind_);
+    cold.address = constant_address(m, origin_);
     cold.is_near_code = m.rip_relative;
     MemoryOperand sized = m;
     sized.size = static_cast<std::uint16_t>(size);
@@ -280,6 +281,12 @@ void BlockEmitter::find_group(const PlannedInsn& planned, bool flags_live) {
     const MemoryOperand& span = planned.span;
     const auto rip = request_.page + planned.offset;
     const auto failed = side_exit(rip, insns_ - (emitted_ - 1), Variant::unmerged);
+    const Vaddr behind = std::exchange(origin_, request_.page);
+    find_span(span, flags_live, failed);
+    origin_ = behind;
+}
+
+void BlockEmitter::find_span(const MemoryOperand& span, bool flags_live, asmjit::Label failed) {
     if (access_constant(span, span.write, flags_live, failed)) {
         group_start_ = place_.displacement;
         return;
@@ -303,7 +310,7 @@ bool BlockEmitter::access_constant(const MemoryOperand& m, bool write, bool flag
     if (m.base != no_register || m.index != no_register || m.fs || m.gs || m.address32) {
         return false;
     }
-    const std::uint64_t constant = constant_address(m, behind_);
+    const std::uint64_t constant = constant_address(m, origin_);
     const std::uint64_t page = page_of(Vaddr{constant}).raw;
     const std::uint64_t offset = constant - page;
     if (offset + m.size > page_size) return false;

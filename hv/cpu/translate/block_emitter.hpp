@@ -102,6 +102,7 @@ private:
     Cold cold_path(unsigned size, bool write);
     void check_r11(Cold cold, unsigned size, bool write, bool flags_live);
     void find_group(const PlannedInsn& planned, bool flags_live);
+    void find_span(const MemoryOperand& span, bool flags_live, asmjit::Label failed);
     x86::Mem operand(unsigned size) const;
     void save_flags();
     void restore_saved_flags();
@@ -152,7 +153,9 @@ private:
     std::int32_t group_displacement_ = 0;  // of the current operand, from R11
     bool fpu_present_ = false;             // this block has checked already
     bool ended_ = false;
-    Vaddr behind_{};  // address of the instruction behind the current one
+    /// What displacements relative to RIP count from: the instruction behind the current one, or
+    /// for a group's span the page.
+    Vaddr origin_{};
 };
 
 }  // namespace ring3

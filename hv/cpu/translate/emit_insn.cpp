@@ -55,7 +55,7 @@ bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_be
     const Insn& insn = *planned.insn;
     const Vaddr behind = request_.page + (planned.offset + insn.length);
     const bool live = live_before != 0;
-    behind_ = behind;
+    origin_ = behind;
     operand_ = 0;
     ++emitted_;
     out_.sites.push_back({static_cast<std::uint32_t>(a_.offset()),
@@ -353,7 +353,7 @@ void BlockEmitter::lea(const Insn& insn) {
         const x86::Gp target = is_spilled(guest) ? x86::Gp(rcx) : home;
         if (m.base == no_register && m.index == no_register) {
             const std::uint64_t value =
-                (m.rip_relative ? behind_.raw : 0) + static_cast<std::uint64_t>(m.displacement);
+                (m.rip_relative ? origin_.raw : 0) + static_cast<std::uint64_t>(m.displacement);
             if (insn.operand_size == 4 || !m.rip_relative) {
                 if (m.rip_relative) out_.is_movable = false;
                 a_.mov(target, insn.operand_size == 4 ? value & 0xffff'ffff : value);

@@ -82,18 +82,15 @@ MemoryOperand stack_slot(std::int64_t displacement) {
 }
 
 /// Nothing: it has no operand, or one that goes its own way.
-std::optional<Place> place_of(const PlannedInsn& p, std::uint64_t page) {
+std::optional<Place> place_of(const PlannedInsn& p) {
     const Insn& insn = *p.insn;
     switch (insn.form) {
         case Form::plain: {
             if (!insn.has_memory || insn.memory.address32 || insn.high_byte) return {};
             if (insn.memory.size == 0 || insn.memory.size > 32) return {};
             Place place{insn.memory, insn.memory.write};
-            if (place.operand.rip_relative) {
-                place.operand.rip_relative = false;
-                place.operand.displacement +=
-                    static_cast<std::int64_t>(page + p.offset + insn.length);
-            }
+            // As that of a group's span, it counts from the start of the page.
+            if (place.operand.rip_relative) place.operand.displacement += p.offset + insn.length;
             return place;
         }
         case Form::push:
@@ -113,7 +110,7 @@ std::optional<Place> place_of(const PlannedInsn& p, std::uint64_t page) {
 
 bool has_same_registers(const MemoryOperand& a, const MemoryOperand& b) {
     return a.base == b.base && a.index == b.index && a.scale == b.scale && a.fs == b.fs &&
-           a.gs == b.gs;
+           a.gs == b.gs && a.rip_relative == b.rip_relative;
 }
 
 /// Whether what it becomes leaves the scratch register alone that holds a group's address.
@@ -167,8 +164,8 @@ std::optional<std::int64_t> added_to_rsp(const Insn& insn) {
 }
 
 /// Finds the group whose first operand is block[first]; the index behind its last member.
-std::size_t find_group(std::vector<PlannedInsn>& block, std::size_t first, std::uint64_t page) {
-    const auto leader = place_of(block[first], page);
+std::size_t find_group(std::vector<PlannedInsn>& block, std::size_t first) {
+    const auto leader = place_of(block[first]);
     if (!leader) return first + 1;
     MemoryOperand span = leader->operand;
     std::int64_t low = span.displacement, high = low + span.size;
@@ -178,7 +175,7 @@ std::size_t find_group(std::vector<PlannedInsn>& block, std::size_t first, std::
     std::vector<std::pair<std::size_t, std::int64_t>> members;
     for (std::size_t i = first; i < block.size(); ++i) {
         const Insn& insn = *block[i].insn;
-        if (const auto place = place_of(block[i], page)) {
+        if (const auto place = place_of(block[i])) {
             if (!has_same_registers(place->operand, leader->operand)) break;
             const std::int64_t at =
                 place->operand.displacement + (place->operand.base == rsp ? moved : 0);
@@ -223,11 +220,11 @@ std::size_t find_group(std::vector<PlannedInsn>& block, std::size_t first, std::
 
 }  // namespace
 
-std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start, std::uint64_t page,
-                                    unsigned max_insns, bool merges) {
+std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start, unsigned max_insns,
+                                    bool merges) {
     static_assert(longest_block * 3 / 2 + 2 < 1u << LinkNumber::bits);
     std::vector<PlannedInsn> block = extent(scan, start, std::min(max_insns, longest_block));
-    for (std::size_t i = 0; merges && i < block.size();) i = find_group(block, i, page);
+    for (std::size_t i = 0; merges && i < block.size();) i = find_group(block, i);
     return block;
 }
 

@@ -32,7 +32,8 @@ struct PlannedInsn {
     };
     Merge merge = Merge::none;
     std::int32_t group_offset = 0;
-    /// Of the first: the whole span, as an operand.
+    /// Of the first: the whole span, as an operand; a displacement that is relative to RIP counts
+    /// from the start of the page.
     MemoryOperand span{};
 };
 
@@ -40,7 +41,7 @@ struct PlannedInsn {
 constexpr unsigned longest_block = 128;
 
 /// The block that starts at `start`, at most `max_insns` long; with `merges` its groups.
-std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start, std::uint64_t page,
-                                    unsigned max_insns, bool merges);
+std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start, unsigned max_insns,
+                                    bool merges);
 
 }  // namespace ring3
