@@ -85,6 +85,16 @@ TEST_F(Create, ends_with_a_digest_that_repeats) {
     EXPECT_NE(create(arguments, "xq\n").said, outcome.said);
 }
 
+TEST_F(Create, shows_what_the_engine_did) {
+    const Outcome outcome = create("--profile --clock virtual " + config(prints('A')));
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_THAT(outcome.said,
+                AllOf(ContainsRegex("[1-9][0-9]*  instructions retired\n"),
+                      ContainsRegex("[1-9][0-9]*  blocks translated\n"),
+                      ContainsRegex("entered +insns +at most +mode +rip\n"),
+                      ContainsRegex("\n +[1-9][0-9]* +[1-9][0-9]* +[0-9.]+%  kernel +[0-9a-f]+")));
+}
+
 TEST_F(Create, replays_what_it_recorded) {
     const std::string record = (folder / "record").string();
     const std::string arguments = "-c --digest --clock virtual " + config(echoes());

@@ -61,6 +61,9 @@ std::vector<std::unique_ptr<Candidate>> candidates(IsaLevel level) {
     add("block_limit 32", [](TranslatorSettings&) {});
     add("blocks to the page's end", [](TranslatorSettings& s) { s.block_limit = page_size; });
     add("no merged look-ups", [](TranslatorSettings& s) { s.merges = false; });
+    add("no superblocks", [](TranslatorSettings& s) { s.superblocks = false; });
+    add("no links", [](TranslatorSettings& s) { s.links_blocks = false; });
+    add("strings in C++", [](TranslatorSettings& s) { s.inline_strings = false; });
     add("one level of TLB and jump cache", [](TranslatorSettings& s) { s.two_levels = false; });
     add("a small cache of code",
         [](TranslatorSettings& s) { s.code_cache_bytes = std::size_t{256} << 10; });

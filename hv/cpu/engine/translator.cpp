@@ -23,6 +23,12 @@ TranslatorSettings read_settings(Params& params) {
         << 20;
     settings.merges =
         params.boolean("merge_operands", true, "neighbouring memory operands are looked up once");
+    settings.superblocks = params.boolean(
+        "superblocks", true, "blocks go on behind branches that are not taken and near jumps");
+    settings.links_blocks =
+        params.boolean("link_blocks", true, "a branch leads to its block without a look-up");
+    settings.inline_strings =
+        params.boolean("inline_strings", true, "REP MOVS and REP STOS are the host's own");
     settings.two_levels = params.boolean(
         "two_levels", true, "the software TLB and the jump cache have a second level each");
     settings.counts_blocks = params.boolean(

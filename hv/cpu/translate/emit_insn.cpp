@@ -173,6 +173,11 @@ bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_be
             bit_string(insn, live);
             return true;
         case Form::rep_string:
+            if (!request_.strings_inline) {
+                ended_ = true;
+                leave_to(stubs_.emulate);
+                return false;
+            }
             rep_string(insn, behind, live);
             return false;
         case Form::emulated:

@@ -42,7 +42,8 @@ std::optional<std::uint32_t> next_in_block(const PlannedInsn& p) {
     }
 }
 
-std::vector<PlannedInsn> extent(FlagScan& scan, std::uint32_t start, unsigned max_insns) {
+std::vector<PlannedInsn> extent(FlagScan& scan, std::uint32_t start, const PlanSettings& settings) {
+    const unsigned max_insns = std::min(settings.max_insns, longest_block);
     constexpr auto page_end = static_cast<std::uint32_t>(page_size);
     std::vector<PlannedInsn> block;
     std::uint32_t at = start;
@@ -55,7 +56,7 @@ std::vector<PlannedInsn> extent(FlagScan& scan, std::uint32_t start, unsigned ma
         planned.insn = insn;
         planned.offset = at;
         const auto next = next_in_block(planned);
-        if (!next) break;
+        if (!next || (insn->ends_block() && !settings.follows_branches)) break;
         at = *next;
     }
     // A jump that nothing of the block follows ends it as any jump does.
@@ -220,11 +221,11 @@ std::size_t find_group(std::vector<PlannedInsn>& block, std::size_t first) {
 
 }  // namespace
 
-std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start, unsigned max_insns,
-                                    bool merges) {
+std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start,
+                                    const PlanSettings& settings) {
     static_assert(longest_block * 3 / 2 + 2 < 1u << LinkNumber::bits);
-    std::vector<PlannedInsn> block = extent(scan, start, std::min(max_insns, longest_block));
-    for (std::size_t i = 0; merges && i < block.size();) i = find_group(block, i);
+    std::vector<PlannedInsn> block = extent(scan, start, settings);
+    for (std::size_t i = 0; settings.merges && i < block.size();) i = find_group(block, i);
     return block;
 }
 

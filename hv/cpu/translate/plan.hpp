@@ -40,8 +40,14 @@ struct PlannedInsn {
 /// No block is longer: each instruction may be a way out, and each two a group, which is one too.
 constexpr unsigned longest_block = 128;
 
-/// The block that starts at `start`, at most `max_insns` long; with `merges` its groups.
-std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start, unsigned max_insns,
-                                    bool merges);
+struct PlanSettings {
+    unsigned max_insns = longest_block;
+    bool follows_branches = true;  ///< else the first branch ends a block
+    bool merges = true;            ///< memory operands share look-ups
+};
+
+/// The block that starts at `start`, and its groups.
+std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start,
+                                    const PlanSettings& settings);
 
 }  // namespace ring3

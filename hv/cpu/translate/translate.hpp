@@ -67,7 +67,9 @@ struct TranslationRequest {
     bool kernel_mode = true;
     Variant variant = Variant::normal;
     unsigned max_insns = 0;
-    bool merges = true;  ///< memory operands may share a look-up
+    bool merges = true;            ///< memory operands may share a look-up
+    bool follows_branches = true;  ///< that are not taken, or forward and near
+    bool strings_inline = true;    ///< REP MOVS and REP STOS
     /// The bytes of the page that `rip` is in; for an instruction that straddles two pages, one
     /// 8 KiB view of both.
     std::span<const std::uint8_t> code;

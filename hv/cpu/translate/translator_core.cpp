@@ -203,7 +203,7 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
             return fault;
         }
         if (link_from) {
-            if (epoch == epoch_) blocks_.link(*link_from, *block);
+            if (epoch == epoch_ && settings_.links_blocks) blocks_.link(*link_from, *block);
         } else if (variant == Variant::normal) {
             addresses_->remember_jump(rip, block->checked_entry);
         }

@@ -24,6 +24,9 @@ namespace ring3 {
 struct TranslatorSettings {
     unsigned block_limit = 32;   ///< most guest instructions in a block
     bool merges = true;          ///< memory operands may share a look-up (plan.hpp)
+    bool superblocks = true;     ///< blocks go on behind branches (plan.hpp)
+    bool links_blocks = true;    ///< direct branches lead to their blocks without a look-up
+    bool inline_strings = true;  ///< REP MOVS and REP STOS
     bool two_levels = true;      ///< of the TLB and of the jump cache
     bool counts_blocks = false;  ///< for profile(); no block is moved then
     bool moves_blocks = true;    ///< code at another address is moved, not translated again
