@@ -310,6 +310,15 @@ TEST(Server, waits_for_domains_that_end_and_for_none_that_has) {
     EXPECT_TRUE(waiting.receive().contains("end"));
 }
 
+TEST(Server, takes_away_a_domain_that_has_ended_while_another_one_is_busy) {
+    const RunningMachine machine;
+    machine.request("create", RunningMachine::guest(spins(), "busy"));
+    for (int i = 0; i < 50; ++i) {
+        machine.request("create", RunningMachine::guest(shuts_down(0), "short"));
+        while (machine.request("list").size() > 2) continue;
+    }
+}
+
 TEST(Server, shows_the_store_and_its_changes) {
     const RunningMachine machine;
     Client watch = machine.connect();
