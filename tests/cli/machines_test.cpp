@@ -324,6 +324,8 @@ TEST(DomainVerbs, do_what_they_say_in_any_order) {
     EXPECT_THAT(run_ring3("uptime").shown, ContainsRegex("Name +ID Uptime\nDomain-0 +0 +0:00:0"));
     succeed("mem-set web 4");
     EXPECT_EQ(run_ring3("xenstore read /local/domain/1/memory/target").shown, "4096\n");
+    succeed("mem-max web 6m");
+    expect_failure("mem-set web 7", 2, "to 6 MiB, its maxmem");
     succeed("sysrq web s");
     succeed("dump-core web " + own_runtime_folder() + "/web.core");
     EXPECT_TRUE(std::filesystem::exists(own_runtime_folder() + "/web.core"));
@@ -347,6 +349,9 @@ TEST(DomainVerbs, explain_what_is_wrong) {
     expect_failure("rename web", 2, "takes a domain and NAME");
     expect_failure("mem-set web lots", 2, "no amount of memory");
     expect_failure("mem-set web 100000", 2, "its maxmem");
+    expect_failure("mem-max web 1", 2, "lower the target first: mem-set");
+    expect_failure("mem-max web 100g", 2, "the machine has");
+    expect_failure("mem-max web", 2, "takes a domain and AMOUNT");
     expect_failure("sysrq web what", 2, "one letter or digit");
     expect_failure("pause --al", 2, "--al");
     expect_failure("destroy Domain-0", 2, "the machine itself");
@@ -357,26 +362,14 @@ TEST(DomainVerbs, explain_what_is_wrong) {
 TEST(JsonOption, gives_one_document_with_its_form) {
     succeed("up");
     succeed("create " + config(sleeps(), "one"));
-    for (const char* arguments : {"list",
-                                  "vcpu-list",
-                                  "uptime",
-                                  "domid one",
-                                  "domname 1",
-                                  "info",
-                                  "dmesg",
-                                  "machines",
-                                  "pause one",
-                                  "unpause one",
-                                  "shutdown one",
-                                  "mem-set one 4",
-                                  "sysrq one s",
-                                  "rename one one",
-                                  "xenstore ls",
-                                  "xenstore read /vm",
-                                  "xenstore list /local/domain",
-                                  "top -i 1",
-                                  "destroy one",
-                                  "down"}) {
+    for (const char* arguments :
+         {"list",          "vcpu-list",         "uptime",
+          "domid one",     "domname 1",         "info",
+          "dmesg",         "machines",          "pause one",
+          "unpause one",   "shutdown one",      "mem-set one 4",
+          "mem-max one 5", "sysrq one s",       "rename one one",
+          "xenstore ls",   "xenstore read /vm", "xenstore list /local/domain",
+          "top -i 1",      "destroy one",       "down"}) {
         const Outcome outcome = run_ring3(std::string(arguments) + " --json");
         EXPECT_EQ(outcome.code, 0) << arguments;
         const Json document = Json::parse(outcome.shown, nullptr, false);

@@ -195,6 +195,12 @@ TEST(Server, makes_shows_changes_and_ends_domains) {
               "poweroff");
     machine.request("mem-set", {{"domain", "two"}, {"kib", 4096}});
     EXPECT_EQ(machine.request("store-read", {{"path", "/local/domain/1/memory/target"}}), "4096");
+    machine.request("mem-max", {{"domain", "two"}, {"kib", 4096}});
+    EXPECT_EQ(machine.request("list", {{"domains", {"two"}}})[0]["max_memory_mib"], 4);
+    EXPECT_THAT(error_of(machine, "mem-set", {{"domain", "two"}, {"kib", 4100}}),
+                HasSubstr("its maxmem"));
+    EXPECT_THAT(error_of(machine, "mem-max", {{"domain", "two"}, {"kib", 4092}}),
+                HasSubstr("the target of \"two\" is 4096 KiB"));
     machine.request("destroy", {{"domain", "two"}});
     EXPECT_EQ(machine.request("info")["free_memory_mib"],
               machine.request("info")["total_memory_mib"]);
