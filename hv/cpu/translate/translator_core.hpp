@@ -20,9 +20,9 @@
 namespace ring3 {
 
 struct TranslatorSettings {
-    unsigned block_limit = 32;  ///< most guest instructions in a block
-    bool merges = true;         ///< memory operands may share a look-up (plan.hpp)
-    std::size_t code_cache_bytes = 0;
+    unsigned block_limit = 32;         ///< most guest instructions in a block
+    bool merges = true;                ///< memory operands may share a look-up (plan.hpp)
+    std::size_t code_cache_bytes = 0;  ///< for one vCPU; each further one adds a quarter
     IsaLevel level = IsaLevel::x86_64_v2;
     bool baseline_host = false;  ///< as if the host had neither BMI2 nor FSGSBASE
 };
@@ -68,6 +68,7 @@ private:
     const std::uint8_t* code_at(Vaddr rip, std::size_t& size, BlockKey& key, Exit& fault);
     std::optional<Insn> insn_at(Vaddr rip, bool kernel_mode, Exit& fault);
     void make_room();
+    std::size_t code_limit() const;
     void code_written(Mfn frame, std::uint64_t offset, std::uint64_t length);
 
     // Memory operands.
