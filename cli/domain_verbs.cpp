@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The verbs that ask one thing of domains that are named: pause, unpause, destroy, shutdown,
-// reboot, rename, sysrq, mem-set, dump-core. They are rows of one table.
+// reboot, rename, sysrq, mem-set, mem-max, dump-core. They are rows of one table.
 #include <cctype>
 #include <filesystem>
 #include <string>
@@ -48,6 +48,10 @@ constexpr DomainVerb domain_verbs[] = {
     {"mem-set", "asks a domain to give memory back, or to take more",
      "Sets the domain's target: its balloon driver gives memory back, or takes more, up to the\n"
      "domain's maximum. AMOUNT is in MiB, or has a unit: k, m, g.",
+     "AMOUNT", "kib", none},
+    {"mem-max", "sets the most memory that a domain may have",
+     "Sets the domain's maximum, as maxmem in its config does, until the domain is built anew. It\n"
+     "cannot be less than the target: see mem-set. AMOUNT is in MiB, or has a unit: k, m, g.",
      "AMOUNT", "kib", none},
     {"dump-core", "writes a domain's memory as a core file for gdb",
      "Writes the domain's memory and registers as an ELF core, which gdb opens beside the guest's\n"

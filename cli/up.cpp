@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // ring3 up and ring3 down: a machine in the background, and its end.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -142,8 +144,35 @@ constexpr const char* down_help =
     "\n"
     "  -M, --machine-name NAME   one of several machines (default: \"default\")\n"
     "      --force               destroy the domains, and ask nobody\n"
-    "      --timeout SECONDS     destroy what is left after so long (default: 60)\n"
+    "      --timeout SECONDS     destroy what is left when none has ended for so long\n"
+    "                            (default: 60)\n"
     "      --json                print the names of destroyed domains as one JSON document\n";
+
+/// Takes those that have ended out of `ids`.
+Json keep_living(const Json& domains, std::vector<std::string>& ids) {
+    Json names = Json::array();
+    std::vector<std::string> living;
+    for (const Json& domain : domains) {
+        const std::string id = fmt::to_string(domain["id"].get<int>());
+        const bool is_one = std::ranges::find(ids, id) != ids.end();
+        if (!is_one || domain["state"] == "shutdown" || domain["state"] == "crashed") continue;
+        living.push_back(id);
+        names.push_back(domain["name"]);
+    }
+    ids = std::move(living);
+    return names;
+}
+
+/// False: it has ended by itself meanwhile.
+bool ask_to_shut_down(Client& client, const std::string& id) {
+    try {
+        client.request("shutdown", {{"domain", id}});
+        return true;
+    } catch (const ControlError& error) {
+        if (error.code() != "ended" && error.code() != "unknown-domain") throw;
+        return false;
+    }
+}
 
 /// The domains that did not end in time.
 Json shut_down_all(Client& client, const MachineChoice& choice, double timeout_s) {
@@ -152,18 +181,17 @@ Json shut_down_all(Client& client, const MachineChoice& choice, double timeout_s
         const std::string id = fmt::to_string(domain["id"].get<int>());
         const std::string state = domain["state"];
         if (id == "0" || state == "shutdown" || state == "crashed") continue;
-        client.request("shutdown", {{"domain", id}});
-        ids.push_back(id);
+        if (ask_to_shut_down(client, id)) ids.push_back(id);
     }
-    Client waiter = choice.connect();
-    waiter.request("wait", {{"domains", ids}});
-    waiter.wait_for_document(static_cast<int>(timeout_s * 1000));
     Json left = Json::array();
-    for (const Json& domain : client.request("list"))
-        for (const std::string& id : ids)
-            if (fmt::to_string(domain["id"].get<int>()) == id && domain["state"] != "shutdown" &&
-                domain["state"] != "crashed")
-                left.push_back(domain["name"]);
+    // Many take longer than one: as long as some end, the others have their time.
+    for (std::size_t before = 0; !ids.empty() && ids.size() != before;) {
+        before = ids.size();
+        Client waiter = choice.connect();
+        waiter.request("wait", {{"domains", ids}});
+        if (waiter.wait_for_document(static_cast<int>(timeout_s * 1000))) return Json::array();
+        left = keep_living(client.request("list"), ids);
+    }
     return left;
 }
 

@@ -39,13 +39,9 @@ public:
     }
 
     Duration idle(std::uint64_t retired, Time deadline) override {
-        // What passes while the machine sleeps says nothing about its speed.
-        sampled_at_ = last_read_ = HostClock::now();
-        sampled_retired_ = retired;
-        // Read again behind the sleep.
-        uses_ = most_uses;
+        has_slept_ = true;
         if (deadline == never) return Duration::max();
-        return std::max(deadline - Time{last_read_ - start_}, Duration::zero());
+        return std::max(deadline - now(retired), Duration::zero());
     }
 
     void charge_io(std::uint64_t, std::uint64_t) override {}
@@ -57,6 +53,13 @@ private:
     /// deadline.
     void measure_speed(std::uint64_t retired) {
         const auto at = host_now(retired);
+        if (has_slept_) {
+            // What passes while the machine sleeps says nothing about its speed.
+            has_slept_ = false;
+            sampled_at_ = at;
+            sampled_retired_ = retired;
+            return;
+        }
         const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(at - sampled_at_);
         if (passed < 1ms) return;
         const std::uint64_t measured =
@@ -67,10 +70,11 @@ private:
     }
 
     /// The time is asked for several times at each exit of a vCPU, and a system call of a guest
-    /// takes little longer than a look at the host's clock: one look serves some microseconds.
+    /// takes little longer than a look at the host's clock: one look serves some microseconds. Not
+    /// around a sleep.
     HostClock::time_point host_now(std::uint64_t retired) {
         constexpr std::uint64_t few_instructions = 2000;
-        if (uses_ >= most_uses || retired - read_retired_ >= few_instructions) {
+        if (has_slept_ || uses_ >= most_uses || retired - read_retired_ >= few_instructions) {
             last_read_ = HostClock::now();
             read_retired_ = retired;
             uses_ = 0;
@@ -85,6 +89,8 @@ private:
     const HostClock::time_point start_;
     HostClock::time_point sampled_at_;
     std::uint64_t sampled_retired_ = 0;
+    /// Since the last budget.
+    bool has_slept_ = false;
     HostClock::time_point last_read_;
     std::uint64_t read_retired_ = 0;
     unsigned uses_ = most_uses;

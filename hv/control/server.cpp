@@ -133,6 +133,8 @@ bool Server::wants_stop() {
 
 void Server::prepare(std::vector<pollfd>& descriptors, Duration& at_most) {
     advance();
+    // Not here, where a vCPU may be running.
+    if (has_ended_guests()) at_most = Duration::zero();
     const bool has_room = peers_.size() < most_peers;
     descriptors.push_back({has_room ? listener_ : -1, POLLIN, 0});
     for (const Peer& peer : peers_) {
@@ -145,6 +147,7 @@ void Server::prepare(std::vector<pollfd>& descriptors, Duration& at_most) {
 }
 
 void Server::dispatch(std::span<const pollfd> descriptors) {
+    remove_ended_guests();
     auto descriptor = descriptors.begin() + 1;
     for (Peer& peer : peers_) {
         HV_CHECK(descriptor->fd == peer.connection.descriptor(), "clients changed during a poll");
@@ -243,7 +246,7 @@ Json Server::carry_out(Peer& peer, const std::string& line) {
 
 /// Something may have happened since the last time.
 void Server::advance() {
-    remove_ended_guests();
+    note_ends();
     for (Peer& peer : peers_) {
         if (peer.stream && !peer.is_over && !peer.stream->advance(peer.connection))
             peer.is_over = true;
@@ -252,12 +255,22 @@ void Server::advance() {
     }
 }
 
-void Server::remove_ended_guests() {
-    for (Guest* const guest : service_.machine.guests()) {
-        const auto record = record_of(*guest);
-        if (record && !guest->is_alive()) record->end_reason = guest->shutdown_reason();
-        if (guest->domain() == nullptr) service_.machine.remove_guest(*guest);
+void Server::note_ends() {
+    for (const Guest* const guest : service_.machine.guests()) {
+        if (guest->is_alive()) continue;
+        if (const auto record = record_of(*guest)) record->end_reason = guest->shutdown_reason();
     }
+}
+
+bool Server::has_ended_guests() {
+    return std::ranges::any_of(service_.machine.guests(),
+                               [](Guest* guest) { return guest->domain() == nullptr; });
+}
+
+void Server::remove_ended_guests() {
+    note_ends();
+    for (Guest* const guest : service_.machine.guests())
+        if (guest->domain() == nullptr) service_.machine.remove_guest(*guest);
 }
 
 }  // namespace ring3

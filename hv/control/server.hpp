@@ -46,6 +46,8 @@ private:
     void answer(Peer& peer, const std::string& line);
     Json carry_out(Peer& peer, const std::string& line);
     void advance();
+    void note_ends();
+    bool has_ended_guests();
     void remove_ended_guests();
 
     const Endpoint endpoint_;

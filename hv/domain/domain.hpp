@@ -103,6 +103,8 @@ public:
     /// What it owns: a frame given up counts until nothing refers to it.
     Frames memory();
     Frames max_memory() const { return parameters_.max_memory; }
+    /// The toolstack's: what the guest owns beyond it stays the guest's, and grows no more.
+    void set_max_memory(Frames most) { parameters_.max_memory = most; }
     /// Owned by the domain, no part of its memory, and held as writable: it never becomes a table.
     Mfn shared_info() const { return shared_info_; }
 

@@ -19,6 +19,7 @@
 
 #include "build_info.hpp"
 #include "hv/control/endpoint.hpp"
+#include "tests/support/host_socket.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/small_guest.hpp"
 
@@ -259,6 +260,17 @@ TEST(CreateOnMachine, refuses_a_name_that_is_taken_and_options_of_a_machine_that
     succeed("destroy one");
 }
 
+TEST(CreateOnMachine, leaves_a_domain_paused_until_it_is_told_to_go_on) {
+    succeed("create --paused " + config(shuts_down(0), "one"));
+    EXPECT_EQ(state_of("one"), "paused");
+    usleep(50'000);
+    EXPECT_THAT(run_ring3("list one").shown, HasSubstr("--p---       0.0\n"));
+    const pid_t pid = pid_of();
+    succeed("unpause one");
+    wait_for_death(pid);
+    EXPECT_THAT(run_ring3("dmesg --old").shown, HasSubstr("d1: has shut down, reason 0"));
+}
+
 TEST(CreateOnMachine, takes_the_options_of_xl_and_xm) {
     EXPECT_EQ(run_ring3("create -q -p -f " + config(sleeps(), "one") + " vmid=1").code, 0);
     EXPECT_EQ(state_of("one"), "paused");
@@ -324,6 +336,8 @@ TEST(DomainVerbs, do_what_they_say_in_any_order) {
     EXPECT_THAT(run_ring3("uptime").shown, ContainsRegex("Name +ID Uptime\nDomain-0 +0 +0:00:0"));
     succeed("mem-set web 4");
     EXPECT_EQ(run_ring3("xenstore read /local/domain/1/memory/target").shown, "4096\n");
+    succeed("mem-max web 6m");
+    expect_failure("mem-set web 7", 2, "to 6 MiB, its maxmem");
     succeed("sysrq web s");
     succeed("dump-core web " + own_runtime_folder() + "/web.core");
     EXPECT_TRUE(std::filesystem::exists(own_runtime_folder() + "/web.core"));
@@ -347,6 +361,9 @@ TEST(DomainVerbs, explain_what_is_wrong) {
     expect_failure("rename web", 2, "takes a domain and NAME");
     expect_failure("mem-set web lots", 2, "no amount of memory");
     expect_failure("mem-set web 100000", 2, "its maxmem");
+    expect_failure("mem-max web 1", 2, "lower the target first: mem-set");
+    expect_failure("mem-max web 100g", 2, "the machine has");
+    expect_failure("mem-max web", 2, "takes a domain and AMOUNT");
     expect_failure("sysrq web what", 2, "one letter or digit");
     expect_failure("pause --al", 2, "--al");
     expect_failure("destroy Domain-0", 2, "the machine itself");
@@ -357,26 +374,14 @@ TEST(DomainVerbs, explain_what_is_wrong) {
 TEST(JsonOption, gives_one_document_with_its_form) {
     succeed("up");
     succeed("create " + config(sleeps(), "one"));
-    for (const char* arguments : {"list",
-                                  "vcpu-list",
-                                  "uptime",
-                                  "domid one",
-                                  "domname 1",
-                                  "info",
-                                  "dmesg",
-                                  "machines",
-                                  "pause one",
-                                  "unpause one",
-                                  "shutdown one",
-                                  "mem-set one 4",
-                                  "sysrq one s",
-                                  "rename one one",
-                                  "xenstore ls",
-                                  "xenstore read /vm",
-                                  "xenstore list /local/domain",
-                                  "top -i 1",
-                                  "destroy one",
-                                  "down"}) {
+    for (const char* arguments :
+         {"list",          "vcpu-list",         "uptime",
+          "domid one",     "domname 1",         "info",
+          "dmesg",         "machines",          "pause one",
+          "unpause one",   "shutdown one",      "mem-set one 4",
+          "mem-max one 5", "sysrq one s",       "rename one one",
+          "xenstore ls",   "xenstore read /vm", "xenstore list /local/domain",
+          "top -i 1",      "destroy one",       "down"}) {
         const Outcome outcome = run_ring3(std::string(arguments) + " --json");
         EXPECT_EQ(outcome.code, 0) << arguments;
         const Json document = Json::parse(outcome.shown, nullptr, false);
@@ -400,6 +405,42 @@ TEST(NetworkVerbs, plug_interfaces_in_list_them_and_take_them_away) {
     EXPECT_EQ(Json::parse(run_ring3("network-list --json one").shown)["result"].size(), 0u);
     EXPECT_EQ(Json::parse(run_ring3("block-list --json one").shown)["result"].size(), 0u);
     succeed("destroy one");
+}
+
+TEST(NetworkVerbs, say_that_a_port_of_the_host_is_taken) {
+    const PageServer server("page");
+    const std::string vif = fmt::format("bridge=nat,hostfwd=tcp:{}-:80", server.port());
+    const std::string taken = fmt::format("cannot listen at port {} of 127.0.0.1", server.port());
+    succeed("up");
+    expect_failure(fmt::format("create {} 'vif=[\"{}\"]'", config(sleeps(), "one"), vif), 2, taken);
+    succeed("create " + config(sleeps(), "one"));
+    expect_failure(fmt::format("network-attach one '{}'", vif), 2, taken);
+    EXPECT_EQ(Json::parse(run_ring3("network-list --json one").shown)["result"].size(), 0u);
+    succeed("down --force");
+}
+
+TEST(BlockVerbs, plug_disks_in_list_them_and_take_them_away) {
+    const std::string disk = own_runtime_folder() + "/disk.img";
+    std::ofstream(disk) << std::string(4096, 'x');
+    succeed("up");
+    for (const char* name : {"one", "two"}) succeed("create " + config(sleeps(), name));
+    succeed(fmt::format("block-attach one file:{},xvdb,w", disk));
+    EXPECT_THAT(run_ring3("block-list one").shown,
+                ContainsRegex("Vdev  BE  handle state evt-ch ring-ref BE-path *\n"
+                              "51728 0   51728  [0-9] +-1 +-1 +/local/domain/0/backend/vbd/1/"
+                              "51728"));
+    expect_failure(fmt::format("block-attach one file:{},xvdb,w!", disk), 2,
+                   "has a disk xvdb already");
+    expect_failure(fmt::format("block-attach two file:{},xvdb,r", disk), 4,
+                   "another domain writes to this disk");
+    expect_failure("block-attach one file:/nonexistent,xvdc,w", 4, "cannot be opened");
+    expect_failure("block-attach one nonsense", 2, "no vdev");
+    expect_failure("block-detach one xvdc", 2, "has no block device \"xvdc\"");
+    expect_failure("block-detach one", 2, "takes a domain and");
+    succeed("block-detach --force one xvdb");
+    EXPECT_EQ(Json::parse(run_ring3("block-list --json one").shown)["result"].size(), 0u);
+    succeed(fmt::format("block-attach two file:{},xvdb,r", disk));
+    succeed("down --force");
 }
 
 TEST(Xenstore, is_shown_and_changed_as_by_xens_tools) {

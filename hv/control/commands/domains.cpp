@@ -23,7 +23,7 @@ void refuse_taken_name(Machine& machine, const std::string& name) {
         if (guest->name() == name && guest->domain() != nullptr)
             throw ControlError{"name-taken", ExitCode::usage,
                                fmt::format("there is a domain \"{}\" already, number {}; give "
-                                           "another name: name=...",
+                                           "another name",
                                            name, guest->domain()->id().raw)};
     if (name == "Domain-0")
         throw ControlError{"name-taken", ExitCode::usage, "Domain-0 is the machine itself"};

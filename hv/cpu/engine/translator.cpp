@@ -19,7 +19,8 @@ TranslatorSettings read_settings(Params& params) {
     settings.block_limit = limit == 0 ? longest_block : limit;
     settings.code_cache_bytes =
         static_cast<std::size_t>(params.integer("code_cache_mib", 128, {4, 1024},
-                                                "host memory for translated code, in MiB"))
+                                                "host memory for translated code, in MiB; each "
+                                                "vCPU beyond the first adds a quarter"))
         << 20;
     settings.merges =
         params.boolean("merge_operands", true, "neighbouring memory operands are looked up once");

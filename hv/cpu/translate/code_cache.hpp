@@ -31,6 +31,7 @@ public:
     /// Forgets all code behind the first `kept` bytes.
     void truncate(std::size_t kept) { used_ = kept; }
     std::size_t used() const { return used_; }
+    std::size_t size() const { return size_; }
 
 private:
     std::uint8_t* writable_ = nullptr;

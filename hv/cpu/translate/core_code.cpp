@@ -162,8 +162,17 @@ EngineProfile TranslatorCore::profile() const {
     return profile;
 }
 
+/// Guests that take turns must find their code, or each of their slices translates anew: a kernel
+/// that boots goes through 80 MiB, and through a third of that again and again. The host's memory
+/// is taken only where there is somebody to use it.
+std::size_t TranslatorCore::code_limit() const {
+    const std::size_t further_vcpus = std::max<std::size_t>(contexts_.size(), 1) - 1;
+    return std::min(settings_.code_cache_bytes + further_vcpus * (settings_.code_cache_bytes / 4),
+                    cache_.size());
+}
+
 void TranslatorCore::make_room() {
-    if (cache_.room() > room_for_a_block) return;
+    if (cache_.used() + room_for_a_block < code_limit()) return;
     for (const Mfn frame : blocks_.frames()) frames_.at(frame).has_code = false;
     blocks_.clear();
     ++statistics_.emptied;

@@ -32,6 +32,9 @@ constexpr unsigned most_takings = 32;
 /// Host flags that translated code starts with, beside the arithmetic ones: bit 1 and IF.
 constexpr std::uint64_t entry_flags = 0x202;
 
+/// Address space for code: what 17 vCPUs may have. Branches reach 2 GiB.
+constexpr std::size_t most_growth = 5, most_code = std::size_t{1} << 30;
+
 }  // namespace
 
 TranslatorCore::TranslatorCore(const TranslatorSettings& settings, FrameTable& frames)
@@ -39,7 +42,7 @@ TranslatorCore::TranslatorCore(const TranslatorSettings& settings, FrameTable& f
       frames_(frames),
       tables_(frames),
       host_(settings.baseline_host ? HostFeatures::baseline() : HostFeatures::detect()),
-      cache_(settings.code_cache_bytes),
+      cache_(std::min(most_growth * settings.code_cache_bytes, most_code)),
       stubs_([this] {
           Stubs stubs;
           const auto code = make_stubs(cache_.next(), access_helper, host_, settings_.level, stubs);
@@ -85,8 +88,7 @@ Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_
     context_ = &vcpu.context;
     addresses_ = &vcpu.addresses;
     addresses_->use(state);
-    const TrapScope traps(*context_, cache_.base(), cache_.base() + settings_.code_cache_bytes,
-                          stubs_.trap);
+    const TrapScope traps(*context_, cache_.base(), cache_.base() + cache_.size(), stubs_.trap);
     load_gs_base(*context_, host_.fsgsbase);
     unsigned takings = settings_.takes_exits ? most_takings : 0;
     while (state.retired - first < budget) {

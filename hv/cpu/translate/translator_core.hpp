@@ -22,16 +22,16 @@
 namespace ring3 {
 
 struct TranslatorSettings {
-    unsigned block_limit = 32;   ///< most guest instructions in a block
-    bool merges = true;          ///< memory operands may share a look-up (plan.hpp)
-    bool superblocks = true;     ///< blocks go on behind branches (plan.hpp)
-    bool links_blocks = true;    ///< direct branches lead to their blocks without a look-up
-    bool inline_strings = true;  ///< REP MOVS and REP STOS
-    bool two_levels = true;      ///< of the TLB and of the jump cache
-    bool counts_blocks = false;  ///< for profile(); no block is moved then
-    bool moves_blocks = true;    ///< code at another address is moved, not translated again
-    bool takes_exits = true;     ///< asks the environment to deal with exits inside of a run
-    std::size_t code_cache_bytes = 0;
+    unsigned block_limit = 32;         ///< most guest instructions in a block
+    bool merges = true;                ///< memory operands may share a look-up (plan.hpp)
+    bool superblocks = true;           ///< blocks go on behind branches (plan.hpp)
+    bool links_blocks = true;          ///< direct branches lead to their blocks without a look-up
+    bool inline_strings = true;        ///< REP MOVS and REP STOS
+    bool two_levels = true;            ///< of the TLB and of the jump cache
+    bool counts_blocks = false;        ///< for profile(); no block is moved then
+    bool moves_blocks = true;          ///< code at another address is moved, not translated again
+    bool takes_exits = true;           ///< asks the environment to deal with exits inside of a run
+    std::size_t code_cache_bytes = 0;  ///< for one vCPU; each further one adds a quarter
     IsaLevel level = IsaLevel::x86_64_v2;
     bool baseline_host = false;  ///< as if the host had neither BMI2 nor FSGSBASE
 };
@@ -91,6 +91,7 @@ private:
     const std::uint8_t* code_at(Vaddr rip, std::size_t& size, BlockKey& key, Exit& fault);
     std::optional<Insn> insn_at(Vaddr rip, bool kernel_mode, Exit& fault);
     void make_room();
+    std::size_t code_limit() const;
     void code_written(Mfn frame, std::uint64_t offset, std::uint64_t length);
 
     // Memory operands.

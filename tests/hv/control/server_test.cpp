@@ -195,6 +195,12 @@ TEST(Server, makes_shows_changes_and_ends_domains) {
               "poweroff");
     machine.request("mem-set", {{"domain", "two"}, {"kib", 4096}});
     EXPECT_EQ(machine.request("store-read", {{"path", "/local/domain/1/memory/target"}}), "4096");
+    machine.request("mem-max", {{"domain", "two"}, {"kib", 4096}});
+    EXPECT_EQ(machine.request("list", {{"domains", {"two"}}})[0]["max_memory_mib"], 4);
+    EXPECT_THAT(error_of(machine, "mem-set", {{"domain", "two"}, {"kib", 4100}}),
+                HasSubstr("its maxmem"));
+    EXPECT_THAT(error_of(machine, "mem-max", {{"domain", "two"}, {"kib", 4092}}),
+                HasSubstr("the target of \"two\" is 4096 KiB"));
     machine.request("destroy", {{"domain", "two"}});
     EXPECT_EQ(machine.request("info")["free_memory_mib"],
               machine.request("info")["total_memory_mib"]);
@@ -308,6 +314,15 @@ TEST(Server, waits_for_domains_that_end_and_for_none_that_has) {
     EXPECT_FALSE(waiting.receive_if_there());
     machine.request("destroy", {{"domain", "one"}});
     EXPECT_TRUE(waiting.receive().contains("end"));
+}
+
+TEST(Server, takes_away_a_domain_that_has_ended_while_another_one_is_busy) {
+    const RunningMachine machine;
+    machine.request("create", RunningMachine::guest(spins(), "busy"));
+    for (int i = 0; i < 50; ++i) {
+        machine.request("create", RunningMachine::guest(shuts_down(0), "short"));
+        while (machine.request("list").size() > 2) continue;
+    }
 }
 
 TEST(Server, shows_the_store_and_its_changes) {
