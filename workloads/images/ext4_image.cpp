@@ -89,6 +89,9 @@ public:
                 add_line("symlink {} {}", name, quoted(entry.target));
                 break;
             case Kind::hard_link:
+                // `ln` does not make a full directory longer, and others do: room is made first.
+                add_line("mknod {} p", name);
+                add_line("rm {}", name);
                 add_line("ln {} {}", quoted("/" + entry.target), name);
                 ++links_[entry.target];
                 return;

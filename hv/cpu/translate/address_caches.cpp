@@ -183,7 +183,7 @@ void AddressCaches::empty(unsigned m) {
 void AddressCaches::empty_second(unsigned m, unsigned half) {
     if (++modes_[m].second_epoch[half] < SecondTlb::epochs) return;
     // The tags of long ago would be right again.
-    context_.second[m] = {};
+    context_.second[m].entry.fill({});
     std::fill_n(modes_[m].second_epoch, 2, 1);
 }
 
