@@ -98,6 +98,30 @@ TEST_F(Vcpus, see_changes_that_another_vcpu_of_their_domain_makes) {
     EXPECT_EQ(load(a), 2u);
 }
 
+TEST_F(Vcpus, never_take_one_address_space_for_another) {
+    Space other = make_space(one, new_pages(one));
+    for (Space* const space : {&first, &other}) {
+        write(space->page[0], 0, load_rax);
+        write(space->page[2], space == &first ? 1 : 2);
+        write(space->page[3], space == &first ? 3 : 4);
+    }
+    CpuState a = vcpu(one, first);
+    const auto load_in = [&](const Space& space, std::uint64_t address) {
+        a.kernel_root = a.user_root = space.root;
+        a.rip = base;
+        a.reg(Gpr::rdi) = address;
+        run(a);
+        return a.reg(Gpr::rax);
+    };
+    // The engine tells spaces apart by a count of 12 bits, which comes round.
+    for (unsigned switches = 4085; switches < 4105; ++switches) {
+        ASSERT_EQ(load_in(first, data + page_size), 3u);
+        for (unsigned i = 0; i < switches; ++i)
+            ASSERT_EQ(load_in(i % 2 == 0 ? other : first, data), i % 2 == 0 ? 2u : 1u);
+        ASSERT_EQ(load_in(other, data + page_size), 4u) << switches;
+    }
+}
+
 TEST_F(Vcpus, keep_what_changes_of_another_domain_do_not_concern) {
     write(first.page[0], 0, load_rax);
     write(second.page[0], 0, load_rax);
