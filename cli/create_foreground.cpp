@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <ranges>
 #include <set>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -112,9 +112,9 @@ void print_profile(const EngineProfile& profile, std::uint64_t retired) {
     fmt::print(stderr, "{:>16}  instructions retired\n", retired);
     for (const auto& [name, value] : profile.counts)
         fmt::print(stderr, "{:>16}  {}\n", value, name);
-    constexpr std::size_t shown = 20;
+    const std::size_t shown = std::min<std::size_t>(profile.blocks.size(), 20);
     fmt::print(stderr, "{:>16}  {:>6}  {:>8}  {:6}  rip\n", "entered", "insns", "at most", "mode");
-    for (const auto& block : profile.blocks | std::views::take(shown)) {
+    for (const auto& block : std::span(profile.blocks).first(shown)) {
         const auto instructions = static_cast<double>(block.entered * block.length);
         fmt::print(stderr, "{:>16}  {:>6}  {:>7.2f}%  {:6}  {:016x}\n", block.entered, block.length,
                    100 * instructions / static_cast<double>(std::max<std::uint64_t>(retired, 1)),
