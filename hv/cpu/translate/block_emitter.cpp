@@ -179,15 +179,23 @@ x86::Mem BlockEmitter::address_operand(const MemoryOperand& m, int stack_delta, 
     return where;
 }
 
+/// The address of an operand without registers, or its low half.
+void BlockEmitter::mov_constant_address(x86::Gp into, const MemoryOperand& m, bool low_half) {
+    const std::uint64_t address = constant_address(m, origin_);
+    if (low_half) {
+        // A relocation is of the whole.
+        if (m.rip_relative) out_.is_movable = false;
+        a_.mov(into, address & 0xffff'ffff);
+    } else if (m.rip_relative) {
+        mov_address(into, address);
+    } else {
+        a_.mov(into, address);
+    }
+}
+
 void BlockEmitter::linear_address(const MemoryOperand& m, int stack_delta) {
     if (m.base == no_register && m.index == no_register) {
-        const std::uint64_t constant = constant_address(m, origin_);
-        if (!m.rip_relative || m.address32) {
-            if (m.rip_relative) out_.is_movable = false;
-            a_.mov(r11, m.address32 ? constant & 0xffff'ffff : constant);
-        } else {
-            mov_address(r11, constant);
-        }
+        mov_constant_address(r11, m, m.address32);
         return;
     }
     const x86::Mem where = address_operand(m, stack_delta, r11);

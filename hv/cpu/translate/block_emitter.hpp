@@ -80,6 +80,7 @@ private:
     /// The last bytes emitted are a constant of this kind.
     void relocate(Relocation::Kind kind, std::size_t array = 0);
     void mov_address(x86::Gp into, std::uint64_t address);
+    void mov_constant_address(x86::Gp into, const MemoryOperand& m, bool low_half);
     void mov_negated(x86::Gp into, std::uint64_t negated);
     void jump_to_stub(std::uint64_t stub);
     void mark_link(unsigned number);

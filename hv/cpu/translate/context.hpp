@@ -147,10 +147,11 @@ struct alignas(64) Context {
     std::uint64_t page_mask;  ///< ~0xfff
     std::uint64_t sign_mask;  ///< bit 63
 
-    Tlb tlb[2];  ///< [0] user mode, [1] kernel mode
+    Tlb tlb[2];                                        ///< [0] user mode, [1] kernel mode
+    std::array<std::uint64_t, jump_entries> jumps[2];  ///< by the low 16 bits of the target
+    // Looked up far less often than the first levels above, and behind their huge page.
     SecondTlb second[2];
     JumpTable jump_tables[2];
-    std::array<std::uint64_t, jump_entries> jumps[2];  ///< by the low 16 bits of the target
 };
 
 /// access_info of a Leave::access.

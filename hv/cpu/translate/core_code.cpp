@@ -2,7 +2,6 @@
 // TranslatorCore: from RIP to a block, and back to nothing when its code is written.
 #include <algorithm>
 #include <cstring>
-#include <functional>
 
 #include "hv/base/check.hpp"
 #include "hv/cpu/translate/relocation.hpp"
@@ -118,10 +117,12 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
         settings_.moves_blocks && is_movable_address(rip) ? blocks_.find_twin(key) : nullptr;
     Translation translation =
         twin != nullptr ? move_block(*twin, request) : translator_.translate(request);
-    if (counted != nullptr && counted->length == 0) {
+    if (counted != nullptr) {
         counted->rip = rip;
         counted->kernel_mode = kernel_mode;
-        counted->length = static_cast<std::uint32_t>(translation.sites.size());
+        // Of the longest variant: what is made of it is a bound.
+        const auto length = static_cast<std::uint32_t>(translation.sites.size());
+        counted->length = std::max(counted->length, length);
     }
     ++(twin != nullptr ? statistics_.moved : statistics_.translated);
     if (twin == nullptr) statistics_.instructions += translation.sites.size();
@@ -138,28 +139,6 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
         });
     }
     return &block;
-}
-
-EngineProfile TranslatorCore::profile() const {
-    EngineProfile profile;
-    const auto count = [&](std::string name, std::uint64_t value) {
-        profile.counts.push_back({std::move(name), value});
-    };
-    count("blocks translated", statistics_.translated);
-    count("instructions translated", statistics_.instructions);
-    count("blocks moved to another address", statistics_.moved);
-    count("blocks dropped, their code written", statistics_.dropped);
-    count("blocks held", blocks_.size());
-    count("bytes of code cache used", cache_.used());
-    count("code cache emptied", statistics_.emptied);
-    count("page walks after TLB misses", statistics_.walks);
-    for (std::size_t i = 0; i < leave_causes.size(); ++i)
-        count(std::string("exits: ") + leave_causes[i], statistics_.leaves[i]);
-    for (const auto& [place, block] : block_counts_) profile.blocks.push_back(block);
-    std::ranges::stable_sort(profile.blocks, std::greater{}, [](const EngineProfile::Block& block) {
-        return block.entered * block.length;
-    });
-    return profile;
 }
 
 /// Guests that take turns must find their code, or each of their slices translates anew: a kernel

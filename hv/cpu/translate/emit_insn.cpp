@@ -173,13 +173,11 @@ bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_be
             bit_string(insn, live);
             return true;
         case Form::rep_string:
-            if (!request_.strings_inline) {
-                ended_ = true;
-                leave_to(stubs_.emulate);
+            if (request_.strings_inline) {
+                rep_string(insn, behind, live);
                 return false;
             }
-            rep_string(insn, behind, live);
-            return false;
+            [[fallthrough]];
         case Form::emulated:
         case Form::undefined:
         case Form::not_built:
@@ -357,14 +355,7 @@ void BlockEmitter::lea(const Insn& insn) {
     if (is_plain_lea(insn)) {
         const x86::Gp target = is_spilled(guest) ? x86::Gp(rcx) : home;
         if (m.base == no_register && m.index == no_register) {
-            const std::uint64_t value =
-                (m.rip_relative ? origin_.raw : 0) + static_cast<std::uint64_t>(m.displacement);
-            if (insn.operand_size == 4 || !m.rip_relative) {
-                if (m.rip_relative) out_.is_movable = false;
-                a_.mov(target, insn.operand_size == 4 ? value & 0xffff'ffff : value);
-            } else {
-                mov_address(target, value);
-            }
+            mov_constant_address(target, m, insn.operand_size == 4);
         } else if (insn.operand_size == 4) {
             a_.lea(target.r32(), address_operand(m, 0, rcx));
         } else {

@@ -22,7 +22,7 @@ struct HugePage {
     HugePage();
 };
 
-/// Some 4.4 MB, which translated code reads all over: it stands in a huge page of its own.
+/// Some 4.4 MB. The first 1.3 MB, which translated code reads all over, stand in a huge page.
 struct alignas(HugePage::size) VcpuContext {
     VcpuContext(FrameTable& frames, DomainId domain, std::uint64_t miss_stub, bool two_levels)
         : addresses(context, frames, domain, miss_stub, two_levels) {}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// TranslatorCore: what it has done so far.
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "hv/cpu/translate/translator_core.hpp"
+
+namespace ring3 {
+
+EngineProfile TranslatorCore::profile() const {
+    EngineProfile profile;
+    const auto count = [&](std::string name, std::uint64_t value) {
+        profile.counts.push_back({std::move(name), value});
+    };
+    count("blocks translated", statistics_.translated);
+    count("instructions translated", statistics_.instructions);
+    count("blocks moved to another address", statistics_.moved);
+    count("blocks dropped, their code written", statistics_.dropped);
+    count("blocks held", blocks_.size());
+    count("bytes of code cache used", cache_.used());
+    count("code cache emptied", statistics_.emptied);
+    count("page walks after TLB misses", statistics_.walks);
+    for (std::size_t i = 0; i < leave_causes.size(); ++i)
+        count(std::string("exits: ") + leave_causes[i], statistics_.leaves[i]);
+    for (const auto& [place, block] : block_counts_) profile.blocks.push_back(block);
+    std::ranges::stable_sort(profile.blocks, std::greater{}, [](const EngineProfile::Block& block) {
+        return block.entered * block.length;
+    });
+    return profile;
+}
+
+}  // namespace ring3
