@@ -7,7 +7,9 @@ find_package(zydis REQUIRED)
 find_package(asmjit REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
-find_package(Boost REQUIRED COMPONENTS program_options)
+find_package(Boost REQUIRED COMPONENTS program_options iostreams filesystem)
+find_package(Eigen3 REQUIRED NO_MODULE)
+find_package(HDF5 1.10 REQUIRED COMPONENTS CXX HL)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(LibArchive REQUIRED)
 find_package(ZLIB REQUIRED)
@@ -27,6 +29,8 @@ add_library(ring3_packages INTERFACE)
 target_link_libraries(ring3_packages INTERFACE
     Threads::Threads ${CMAKE_DL_LIBS}
     Zydis::Zydis asmjit::asmjit fmt::fmt nlohmann_json::nlohmann_json Boost::program_options
+    Boost::iostreams Boost::filesystem Eigen3::Eigen ${HDF5_CXX_LIBRARIES} ${HDF5_HL_LIBRARIES}
     OpenSSL::Crypto LibArchive::LibArchive
     ZLIB::ZLIB BZip2::BZip2 LibLZMA::LibLZMA ${LZ4_LIBRARY} ${ZSTD_LIBRARY} ${XLUTIL_LIBRARY}
     ${XENLIGHT_LIBRARY} ${URING_LIBRARY} ${SLIRP_LIBRARY} ${PCAP_LIBRARY})
+target_include_directories(ring3_packages SYSTEM INTERFACE ${HDF5_CXX_INCLUDE_DIRS})
