@@ -56,10 +56,10 @@ Chart draw_heat_map(const HeatMap& chart) {
         }
     result.data += "\n\n" + dark + "\n\n" + light + "\n\n" + missing;
     std::string& script = result.script;
-    script += fmt::format("set xlabel {}\nset ylabel {} offset -1\nset cblabel {}\n",
-                          script_text(chart.x_label), script_text(chart.y_label),
-                          script_text(chart.value_label));
-    script += fmt::format("set xrange [-0.5:{}]\nset yrange [-0.5:{}]\n",
+    script += fmt::format(
+        "set xlabel {}\nset ylabel {}\nset cblabel {} offset 1.5\nset rmargin 11\n",
+        script_text(chart.x_label), script_text(chart.y_label), script_text(chart.value_label));
+    script += fmt::format("set xrange [-0.5:{}]\nset yrange [{}:-0.5]\n",
                           static_cast<double>(chart.columns.size()) - 0.5,
                           static_cast<double>(chart.rows.size()) - 0.5);
     // A map of one colour needs a range too.

@@ -104,7 +104,7 @@ Chart draw_bars(const BarChart& chart) {
     for (std::size_t i = 0; i < chart.groups.size(); ++i)
         script += fmt::format("{}{} {}", i == 0 ? "" : ", ", script_text(chart.groups[i].label),
                               layout.group_middles[i]);
-    script += ")\nset boxwidth 0.92\n";
+    script += ")\nset boxwidth 0.92\nset bmargin 3.6\n";
     script += fmt::format(
         "set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back "
         "lc rgb '#444444' dt 2\n");
@@ -119,7 +119,8 @@ Chart draw_bars(const BarChart& chart) {
     for (std::size_t i = 0; i < chart.series.size(); ++i)
         if (!chart.series[i].is_published)
             script += fmt::format(
-                "data index {} using 1:2:3:4 with yerrorbars pt -1 lc rgb 'black' notitle, \\\n"
+                "data index {} using 1:3:(0):($4-$3) with vectors heads "
+                "size graph 0.003,90 lc rgb 'black' notitle, \\\n"
                 "     ",
                 i);
     const char* const turn = upright ? "center offset 0,0.6" : "rotate left offset 0,0.35";

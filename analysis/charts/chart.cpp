@@ -46,7 +46,7 @@ constexpr const char* style =
     "set border 3 lc rgb '#444444'\n"
     "set tics nomirror tc rgb '#222222'\n"
     "set grid ytics lc rgb '#dddddd' lt 1 lw 1\n"
-    "set bars small\n"
+    "set errorbars 0.6\n"
     "set key outside top center horizontal Left reverse samplen 1.5\n";
 
 }  // namespace

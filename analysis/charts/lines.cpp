@@ -37,6 +37,20 @@ struct Extent {
     bool spans(double factor) const { return low > 0 && high / low > factor; }
 };
 
+/// Steps, with points of the series' own form here and there: colour alone does not tell lines
+/// apart on paper. `count` is how many there are to draw.
+std::string marked_steps(std::size_t index, const Look& look, std::size_t count,
+                         const std::string& title) {
+    const std::size_t every = std::max<std::size_t>(count / 8, 1);
+    return fmt::format(
+        "{0}data index {1} using 1:2 with steps lw 2 lc rgb '{2}' notitle, \\\n"
+        "     data index {1} every {3}::{4} using 1:2 with points pt {5} ps 0.9 lc rgb '{2}' "
+        "notitle, \\\n"
+        "     keyentry with linespoints lw 2 pt {5} ps 0.9 lc rgb '{2}' title {6}",
+        index == 0 ? "plot " : ", \\\n     ", index, look.colour, every, every / 2, look.point,
+        script_text(title));
+}
+
 std::string titled_plot(std::size_t index, const std::string& what, const std::string& title) {
     return fmt::format("{}data index {} {} title {}", index == 0 ? "plot " : ", \\\n     ", index,
                        what, script_text(title));
@@ -80,10 +94,8 @@ Chart draw_ecdf(const EcdfChart& chart) {
             result.data += fmt::format("{} {}\n", step.value, step.share);
         result.data += fmt::format("{:.12g} 1\n\n\n", last);
         result.script +=
-            titled_plot(i,
-                        fmt::format("using 1:2 with steps lw 2.5 dt {} lc rgb '{}'", i % 4 + 1,
-                                    series.look.colour),
-                        fmt::format("{} (n = {})", series.label, series.values.size()));
+            marked_steps(i, series.look, series.values.size(),
+                         fmt::format("{} (n = {})", series.label, series.values.size()));
     }
     result.script += "\n";
     return result;
@@ -110,6 +122,7 @@ Chart draw_scaling(const ScalingChart& chart) {
     if (chart.has_ideal && chart.ideal_limit) top = std::max(top, *chart.ideal_limit);
 
     result.script = labels(chart.x_label, chart.y_label);
+    result.script += "set samples 800\nset key samplen 3\n";
     if (is_log) result.script += "set logscale x\n";
     const double margin = (x.high - x.low) * 0.04 + 1e-9;
     result.script += fmt::format("set xrange [{:.6g}:{:.6g}]\nset xtics ({})\nset yrange [0:{}]\n",
@@ -119,11 +132,12 @@ Chart draw_scaling(const ScalingChart& chart) {
         const Line& line = chart.lines[i];
         result.data += line_block(line);
         const std::string look = fmt::format("lw 2 pt {} ps 1 dt {} lc rgb '{}'", line.look.point,
-                                             line.is_published ? 3 : 1, line.look.colour);
+                                             line.is_published ? 4 : 1, line.look.colour);
         result.script += titled_plot(i, "using 1:2 with linespoints " + look, line.label);
         if (!line.is_published)
             result.script += fmt::format(
-                ", \\\n     data index {} using 1:2:3:4 with yerrorbars pt -1 lc rgb '{}' notitle",
+                ", \\\n     data index {} using 1:3:(0):($4-$3) with vectors heads "
+                "size graph 0.003,90 lc rgb '{}' notitle",
                 i, line.look.colour);
     }
     if (chart.has_ideal)
@@ -144,10 +158,8 @@ Chart draw_series(const SeriesChart& chart) {
                                  y.high > 0 ? y.high * 1.08 : 1);
     for (std::size_t i = 0; i < chart.lines.size(); ++i) {
         result.data += line_block(chart.lines[i]);
-        result.script += titled_plot(i,
-                                     fmt::format("using 1:2 with steps lw 2.5 dt {} lc rgb '{}'",
-                                                 i % 4 + 1, chart.lines[i].look.colour),
-                                     chart.lines[i].label);
+        const Line& line = chart.lines[i];
+        result.script += marked_steps(i, line.look, line.at.size(), line.label);
     }
     result.script += "\n";
     return result;

@@ -120,11 +120,12 @@ GanttChart schedule() {
     GanttChart chart{about("gantt"), {"pCPU 0", "pCPU 1"}, {}, {}};
     for (const char* name : {"Domain-0", "web", "database", "fork-bomb"})
         chart.who.push_back({name, palette.look(name)});
-    double at = 0;
+    double free_at[2] = {0, 0};
     for (std::size_t i = 0; i < 40; ++i) {
         const double length = 1 + static_cast<double>(i * 7 % 5);
+        double& at = free_at[i % 2];
         chart.turns.push_back({i % 2, i * 3 % 4, at, at + length});
-        if (i % 2 == 1) at += length + 0.3;
+        at += length + (i % 3 == 0 ? 1 : 0);
     }
     return chart;
 }
