@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -33,7 +34,9 @@ struct Text {
     std::array<char, size> bytes{};
 
     Text() = default;
-    Text(std::string_view text) {
+    template <std::convertible_to<std::string_view> From>
+    Text(const From& from) {
+        const std::string_view text = from;
         std::memcpy(bytes.data(), text.data(), std::min(text.size(), size - 1));
     }
     std::string_view view() const { return bytes.data(); }
