@@ -47,7 +47,9 @@ const std::vector<Layer> layers = {
     // What a record looks like: the one thing that who writes and who reads it share.
     {"experiments/runner/record/layout.hpp", {}},
     {"experiments/descriptor", {"hv/base", "hv/machine", "workloads/catalogue", "build_info.hpp"}},
-    {"experiments/platforms", {"hv/base", "experiments/descriptor", "workloads", "build_info.hpp"}},
+    {"experiments/platforms",
+     {"hv/base", "hv/machine", "hv/control/create_request.hpp", "experiments/descriptor",
+      "workloads", "build_info.hpp"}},
     {"experiments/runner",
      {"hv/base", "hv/trace", "hv/machine", "experiments", "workloads", "build_info.hpp"}},
     {"analysis",

@@ -22,12 +22,16 @@ struct WorkloadProgram {
     /// Its lines "NAME UNIT VALUE" are measurements of its own; else its run is timed, and its
     /// output has one right hash.
     bool prints_values = false;
+    bool higher_is_better = false;  // of its values; of a time less always is
+    bool on_disk = false;           // runs on the system's disk, else in memory where /tmp is that
     std::map<std::string, WorkloadSize> sizes;
 };
 
 struct Workload {
     std::string name, title, licence;
+    std::string image;  // whose disk holds it
     std::vector<std::string> packages;
+    std::string prepare;  // shell text; may be empty
     std::map<std::string, WorkloadProgram> programs;
     std::filesystem::path folder;
 };
