@@ -59,8 +59,8 @@ void add_pairs(const Claim& claim, const Measured& mine, const Measured& its, Pa
             continue;
         const auto found = its.measures.find(quantity);
         if (found == its.measures.end() || measure.sample.empty() || found->second.sample.empty()) {
-            add_missing(pairs, fmt::format("{} {} {} is missing on one side", mine.point.workload,
-                                           quantity.program, quantity.metric));
+            add_missing(pairs, fmt::format("{} {} is missing on one side", mine.point.workload,
+                                           quantity.label()));
             continue;
         }
         SamplePair pair{&measure.sample, &found->second.sample};
@@ -109,7 +109,7 @@ const char* verdict_name(Verdict verdict) {
 }
 
 Verdict verdict_on(const Estimate& ratio, double at_least, double at_most) {
-    if (!ratio.interval) return Verdict::undecided;
+    if (!ratio.interval || (std::isnan(at_least) && std::isnan(at_most))) return Verdict::undecided;
     const Interval& interval = *ratio.interval;
     // Comparisons with NaN, which is no bound, are false.
     if (interval.high < at_least || interval.low > at_most) return Verdict::not_met;

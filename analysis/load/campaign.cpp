@@ -24,8 +24,8 @@ std::string text(const record::Text<size>& from) {
 }
 
 Value plain(const record::Value& row) {
-    return {text(row.program), text(row.metric), text(row.unit), row.better,     row.warm != 0,
-            row.ok != 0,       row.iteration,    row.value,      row.guest_value};
+    return {text(row.domain), text(row.program), text(row.metric), text(row.unit), row.better,
+            row.warm != 0,    row.ok != 0,       row.iteration,    row.value,      row.guest_value};
 }
 
 Cell plain(const record::Cell& row) {

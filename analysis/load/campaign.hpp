@@ -17,6 +17,7 @@ using record::Better;
 using record::Status;
 
 struct Value {
+    std::string domain;  ///< empty where the platform runs one guest
     std::string program, metric, unit;
     Better better{};
     bool warm = false;
@@ -31,7 +32,7 @@ struct Column {
     std::vector<double> numbers;     ///< of numbers
     std::vector<std::string> texts;  ///< of texts and of categories
 };
-using Table = std::vector<Column>;
+using Columns = std::vector<Column>;
 
 struct Cell {
     std::uint32_t cell = 0;
@@ -47,8 +48,8 @@ struct Run {
     std::string file, reason;
     std::vector<Value> values;                ///< of a run of any status, as far as it came
     std::map<std::string, std::string> meta;  ///< the attributes of /meta, as text
-    std::map<std::string, Table> series;      ///< by name
-    Table events;                             ///< /trace/events; no columns where there are none
+    std::map<std::string, Columns> series;    ///< by name
+    Columns events;                           ///< /trace/events; no columns where there are none
 };
 
 struct Claim {

@@ -256,12 +256,12 @@ std::vector<std::string> categories_of(const H5::DataSet& set, const std::string
 
 }  // namespace
 
-Table RecordFile::table(const std::string& object) const {
+Columns RecordFile::table(const std::string& object) const {
     const std::size_t rows = count(object);
     return open_->guarded(object, [&] {
         const H5::DataSet set = open_->table(object);
         const H5::CompType type = set.getCompType();
-        Table table;
+        Columns table;
         for (int i = 0; i < type.getNmembers(); ++i) {
             const auto member = static_cast<unsigned>(i);
             Column column{type.getMemberName(member), {}, {}};

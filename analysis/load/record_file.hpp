@@ -38,7 +38,7 @@ public:
         return rows;
     }
     /// A table of any columns.
-    Table table(const std::string& object) const;
+    Columns table(const std::string& object) const;
 
 private:
     struct Open;

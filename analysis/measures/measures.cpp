@@ -25,8 +25,9 @@ Measured& at(std::vector<Measured>& all, const Point& point) {
 std::vector<double> values_of(const Run& run, const Quantity& quantity, bool warm_only) {
     std::vector<double> values;
     for (const Value& value : run.values)
-        if (value.program == quantity.program && value.metric == quantity.metric && value.ok &&
-            std::isfinite(value.value) && (value.warm || !warm_only))
+        if (value.domain == quantity.domain && value.program == quantity.program &&
+            value.metric == quantity.metric && value.ok && std::isfinite(value.value) &&
+            (value.warm || !warm_only))
             values.push_back(value.value);
     return values;
 }
@@ -34,7 +35,7 @@ std::vector<double> values_of(const Run& run, const Quantity& quantity, bool war
 /// Everything that was tried is a quantity of the point, also where nothing came of it.
 void note_quantities(const Run& run, Measured& measured) {
     for (const Value& value : run.values) {
-        Measure& measure = measured.measures[{value.program, value.metric}];
+        Measure& measure = measured.measures[{value.domain, value.program, value.metric}];
         measure.unit = value.unit;
         measure.better = value.better;
         measure.is_warm |= value.warm && value.ok && run.status == Status::ok;
@@ -54,17 +55,13 @@ void add_values(const Campaign& campaign, Measured& measured) {
             if (measure.sample.exact && of_cell.contains(run.cell)) {
                 if (of_cell[run.cell] != values)
                     measured.not_repeated.push_back(
-                        fmt::format("run {}: {} {}", run.run, quantity.program, quantity.metric));
+                        fmt::format("run {}: {}", run.run, quantity.label()));
                 continue;
             }
             of_cell[run.cell] = values;
             measure.sample.runs.push_back(std::move(values));
         }
     }
-}
-
-std::string name_of(const Quantity& quantity) {
-    return fmt::format("{} {}", quantity.program, quantity.metric);
 }
 
 const Measure* find(const Measured& measured, const Quantity& quantity) {
@@ -82,6 +79,13 @@ bool is_time(const std::string& unit) {
 
 std::string Point::label() const {
     return factors.empty() ? platform : fmt::format("{} ({})", platform, factors);
+}
+
+std::string Quantity::label() const {
+    std::string text = domain.empty() ? program : fmt::format("{}/{}", domain, program);
+    // "time" is what a program is measured by where nothing else is said.
+    if (metric != "time") text += " " + metric;
+    return text;
 }
 
 std::string Measured::mark() const {
@@ -134,7 +138,7 @@ Score score(const Measured& measured, const Measured& than, const std::vector<Qu
     for (const Quantity& quantity : members) {
         const Measure *mine = find(measured, quantity), *its = find(than, quantity);
         if (mine == nullptr || its == nullptr) {
-            result.missing.push_back(name_of(quantity));
+            result.missing.push_back(quantity.label());
             continue;
         }
         SamplePair pair{&mine->sample, &its->sample};
@@ -156,18 +160,25 @@ std::vector<Quantity> members_of(const std::vector<Measured>& all, const std::st
 }
 
 std::optional<Absolute> absolute(const Measured& measured, const std::vector<Quantity>& members) {
-    std::vector<double> values;
+    // By domain, and without it: what several domains achieve adds up.
+    std::map<std::string, double> times;
+    std::map<std::pair<std::string, std::string>, double> rates;
     std::string unit;
     for (const Quantity& quantity : members) {
         const Measure* found = find(measured, quantity);
         if (found == nullptr || (!unit.empty() && found->unit != unit)) return std::nullopt;
         unit = found->unit;
-        values.push_back(estimate_median(found->sample).value);
+        const double value = estimate_median(found->sample).value;
+        times[quantity.domain] += value;
+        rates[{quantity.program, quantity.metric}] += value;
     }
-    if (values.empty()) return std::nullopt;
-    if (values.size() == 1) return Absolute{values[0], unit};
-    if (!is_time(unit)) return Absolute{harmonic_mean(values), unit};
-    return Absolute{mean(values) * static_cast<double>(values.size()), unit};
+    if (times.empty()) return std::nullopt;
+    double slowest = 0;
+    for (const auto& [domain, time] : times) slowest = std::max(slowest, time);
+    if (is_time(unit)) return Absolute{slowest, unit};
+    std::vector<double> values;
+    for (const auto& [program, rate] : rates) values.push_back(rate);
+    return Absolute{values.size() == 1 ? values[0] : harmonic_mean(values), unit};
 }
 
 bool has_factors(const std::string& factors, const std::string& wanted) {

@@ -25,8 +25,11 @@ struct Point {
 };
 
 struct Quantity {
-    std::string program, metric;
+    std::string domain, program, metric;
     auto operator<=>(const Quantity&) const = default;
+
+    /// "program", or what tells it from the others: "domain/program metric".
+    std::string label() const;
 };
 
 struct Measure {
@@ -64,7 +67,7 @@ Estimate speed_ratio(const Measure& measure, const Measure& than);
 /// A workload's score against that of another point.
 struct Score {
     std::optional<Estimate> speed;  ///< geometric mean of the speed ratios; nothing if incomplete
-    std::vector<std::string> missing;  ///< "program metric", at either point
+    std::vector<std::string> missing;  ///< labels of quantities, at either point
     std::size_t quantities = 0;        ///< compared
 };
 /// `members` is what the workload consists of; no score without one of them.
@@ -79,7 +82,8 @@ struct Absolute {
     std::string unit;
 };
 /// One number for a workload: the sum of its times, the harmonic mean of its rates, or its only
-/// value; nothing where one of the members is missing or units differ.
+/// value; nothing where one of the members is missing or units differ. Of several domains the
+/// rates add up, and the time is that of the last one.
 std::optional<Absolute> absolute(const Measured& measured, const std::vector<Quantity>& members);
 
 /// "a=1;b=2" holds all that `wanted` names.

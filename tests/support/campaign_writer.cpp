@@ -5,7 +5,6 @@
 #include <map>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <H5Cpp.h>
@@ -14,8 +13,7 @@ namespace ring3::test {
 namespace {
 
 using analysis::Campaign;
-using analysis::Table;
-using view = std::string_view;
+using analysis::Columns;
 
 H5::StrType text_type(std::size_t size) {
     H5::StrType type{H5::PredType::C_S1, size};
@@ -81,7 +79,7 @@ void write_text(const H5::H5File& file, const std::string& name, const std::stri
 }
 
 /// Of numbers only.
-void write_columns(const H5::H5File& file, const std::string& name, const Table& table) {
+void write_columns(const H5::H5File& file, const std::string& name, const Columns& table) {
     H5::CompType type{sizeof(double) * table.size()};
     for (std::size_t i = 0; i < table.size(); ++i)
         type.insertMember(table[i].name, i * sizeof(double), H5::PredType::IEEE_F64LE);
@@ -106,9 +104,8 @@ H5::H5File make_file(const std::filesystem::path& path, const char* format,
 }
 
 record::Value row(const analysis::Value& value) {
-    return {view{value.program}, view{value.metric}, view{value.unit},
-            value.better,        value.warm,         value.ok,
-            value.iteration,     value.value,        value.guest_value};
+    return {value.domain, value.program, value.metric,    value.unit,  value.better,
+            value.warm,   value.ok,      value.iteration, value.value, value.guest_value};
 }
 
 void write_run(const Campaign& campaign, const analysis::Run& run,
@@ -139,26 +136,24 @@ void write_index(const Campaign& campaign, const std::filesystem::path& folder) 
     write_text(file, "/campaign/descriptor", campaign.descriptor);
     std::vector<record::Cell> cells;
     for (const analysis::Cell& cell : campaign.cells)
-        cells.push_back({cell.cell, view{cell.platform}, view{cell.platform_kind},
-                         view{cell.workload}, view{cell.size}, view{cell.clock}, cell.seed,
-                         view{cell.factors}});
+        cells.push_back({cell.cell, cell.platform, cell.platform_kind, cell.workload, cell.size,
+                         cell.clock, cell.seed, cell.factors});
     write_table(file, "/cells", cells, record::cell_columns);
     std::vector<record::Run> runs;
     for (const analysis::Run& run : campaign.runs)
-        runs.push_back({run.run, run.cell, run.repetition, run.status, run.noisy, view{run.file},
-                        view{run.reason}});
+        runs.push_back(
+            {run.run, run.cell, run.repetition, run.status, run.noisy, run.file, run.reason});
     write_table(file, "/runs", runs, record::run_columns);
     std::vector<record::Claim> claims;
     for (const analysis::Claim& claim : campaign.claims)
-        claims.push_back({view{claim.name}, view{claim.text}, view{claim.workload},
-                          view{claim.program}, view{claim.metric}, view{claim.platform},
-                          view{claim.than}, view{claim.factors}, view{claim.than_factors},
+        claims.push_back({claim.name, claim.text, claim.workload, claim.program, claim.metric,
+                          claim.platform, claim.than, claim.factors, claim.than_factors,
                           claim.at_least, claim.at_most});
     write_table(file, "/claims", claims, record::claim_columns);
     std::vector<record::Difference> differences;
     for (const analysis::Difference& difference : campaign.differences)
-        differences.push_back({view{difference.platform}, view{difference.what},
-                               view{difference.text}, difference.declared});
+        differences.push_back(
+            {difference.platform, difference.what, difference.text, difference.declared});
     write_table(file, "/differences", differences, record::difference_columns);
 }
 

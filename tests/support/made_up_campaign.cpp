@@ -73,8 +73,8 @@ void fill(Run& run, const Workload& workload, const Platform& platform, Random& 
             double slowness = platform.slowness * cold;
             if (quantity.better == Better::higher) slowness = 1 / slowness;
             const double value = disturbed(quantity.native * slowness, platform.spread, random);
-            run.values.push_back({quantity.program, quantity.metric, quantity.unit, quantity.better,
-                                  iteration > 0, true, iteration, value, none});
+            run.values.push_back({"", quantity.program, quantity.metric, quantity.unit,
+                                  quantity.better, iteration > 0, true, iteration, value, none});
         }
 }
 
@@ -183,10 +183,10 @@ Campaign made_up_sweep() {
             run.file = fmt::format("run-{:04}.h5", run.run);
             run.meta = {{"digest", fmt::format("{:064x}", cell.cell)}};
             const double value = 100 + 7.0 * (cell.cell / 3) + static_cast<double>(cell.seed);
-            run.values.push_back({"closed", "conforming", "connections", Better::higher, false,
+            run.values.push_back({"", "closed", "conforming", "connections", Better::higher, false,
                                   true, 0, value, none});
             if (run.run == 1) {
-                analysis::Table memory{{"time_ns", {}, {}}, {"domain", {}, {}}, {"mib", {}, {}}};
+                analysis::Columns memory{{"time_ns", {}, {}}, {"domain", {}, {}}, {"mib", {}, {}}};
                 for (int i = 0; i < 50; ++i)
                     for (const int domain : {1, 2}) {
                         memory[0].numbers.push_back(i * 2e7);
