@@ -39,6 +39,7 @@ struct Boot {
         double start_s;
         std::vector<std::string> config;
         std::filesystem::path disk;
+        const DomainChoice* choice;
     };
     std::vector<Domain> domains;
 };

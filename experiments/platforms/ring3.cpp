@@ -38,7 +38,7 @@ std::string domain_text(const Boot& boot, const Boot::Domain& domain) {
 
 std::vector<Boot::Domain> domains_of(const Boot& boot) {
     if (!boot.domains.empty()) return boot.domains;
-    return {{"guest", boot.workloads, 0, {}, boot.disk}};
+    return {{"guest", boot.workloads, 0, {}, boot.disk, nullptr}};
 }
 
 /// Ends when its parent kills it.

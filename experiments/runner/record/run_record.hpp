@@ -53,5 +53,13 @@ void judge(RunRecord& record, const std::vector<Value>& values);
 
 /// Writes the file of a run.
 void write_run_file(const std::filesystem::path& path, const RunRecord& record);
+/// What is needed to run it again: descriptor, settings, cell, clock; and its console. ConfigError
+/// for what is no file of a run.
+struct RecordedRun {
+    std::string descriptor, clock, console;
+    std::vector<std::string> settings;
+    std::uint32_t cell = 0;
+};
+RecordedRun read_run_file(const std::filesystem::path& path);
 
 }  // namespace ring3::record

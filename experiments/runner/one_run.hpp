@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// One run of one cell: boots, listens, judges. What it tells goes to a spool as it comes.
+#pragma once
+
+#include <filesystem>
+
+#include "experiments/platforms/platform.hpp"
+#include "experiments/runner/record/run_record.hpp"
+
+namespace ring3::experiment {
+
+/// What is known of a run before it starts.
+record::RunRecord record_of(const Boot& boot);
+
+/// The record is also whole in the spool then.
+record::RunRecord run_cell(const Boot& boot, Platform& platform, const std::filesystem::path& spool,
+                           const Platform::Sink& sink, const Platform::WantsStop& wants_stop);
+
+}  // namespace ring3::experiment
