@@ -104,7 +104,7 @@ Chart draw_bars(const BarChart& chart) {
     for (std::size_t i = 0; i < chart.groups.size(); ++i)
         script += fmt::format("{}{} {}", i == 0 ? "" : ", ", script_text(chart.groups[i].label),
                               layout.group_middles[i]);
-    script += ")\nset boxwidth 0.92\nset bmargin 3.6\n";
+    script += ")\nset boxwidth 0.92\nset bmargin 4.6\n";
     script += fmt::format(
         "set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back "
         "lc rgb '#444444' dt 2\n");

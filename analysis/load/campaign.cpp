@@ -102,6 +102,7 @@ const Cell& Campaign::cell_of(const Run& run) const {
 
 const char* status_name(Status status) {
     const auto code = static_cast<std::size_t>(status);
+    if (status == Status::dnr) return "DNR";
     return code < record::status_names.size() ? record::status_names[code] : "unknown";
 }
 

@@ -79,6 +79,7 @@ struct Campaign {
 /// is missing, truncated, of another kind or another version.
 Campaign load_campaign(const std::filesystem::path& path);
 
+/// For people: the name in the file, but "DNR" (did not run) in capitals, as the field writes it.
 const char* status_name(Status status);
 
 }  // namespace ring3::analysis

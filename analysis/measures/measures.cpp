@@ -94,7 +94,7 @@ std::string Measured::mark() const {
     // The gravest first.
     for (const Status status :
          {Status::dnr, Status::failed, Status::timeout, Status::interrupted, Status::skipped})
-        if (runs.contains(status)) return status == Status::dnr ? "DNR" : status_name(status);
+        if (runs.contains(status)) return status_name(status);
     return runs.empty() ? "not run" : "no value";
 }
 

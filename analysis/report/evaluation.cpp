@@ -21,6 +21,23 @@ std::string Evaluation::kind_of(const std::string& platform) const {
     return "";
 }
 
+bool Evaluation::has_baseline_only() const {
+    return std::ranges::all_of(
+        measured, [&](const Measured& one) { return one.point.platform == campaign.baseline; });
+}
+
+const Measured* Evaluation::baseline_of(const Measured& one) const {
+    if (!has_baseline_only()) return analysis::baseline_of(measured, one, campaign.baseline);
+    const auto first = std::ranges::find_if(measured, [&](const Measured& other) {
+        return other.point.workload == one.point.workload && other.point.size == one.point.size;
+    });
+    return &*first;
+}
+
+std::string Evaluation::baseline_name() const {
+    return has_baseline_only() && !measured.empty() ? measured[0].point.label() : campaign.baseline;
+}
+
 bool Evaluation::has_both_clocks() const {
     const auto is_virtual = [](const Measured& one) { return one.point.is_virtual(); };
     return std::ranges::any_of(measured, is_virtual) && !std::ranges::all_of(measured, is_virtual);

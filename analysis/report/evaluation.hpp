@@ -22,9 +22,12 @@ struct Evaluation {
     std::vector<ClaimResult> claims;
     std::vector<PublishedFigure> published;
 
-    const Measured* baseline_of(const Measured& one) const {
-        return analysis::baseline_of(measured, one, campaign.baseline);
-    }
+    /// With what a point is compared: the baseline's point, or, where there is no other platform
+    /// than the baseline, its first point of the same workload.
+    const Measured* baseline_of(const Measured& one) const;
+    /// For heads and axes.
+    std::string baseline_name() const;
+    bool has_baseline_only() const;
     /// The platforms that have points, in their order.
     std::vector<std::string> platforms() const;
     std::string kind_of(const std::string& platform) const;

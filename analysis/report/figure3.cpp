@@ -109,12 +109,12 @@ void Builder::add_published(const Figure3Row& row, BarChart::Group& group) {
     }
 }
 
-/// "s | 2003: score": the units of the numbers on top.
+/// The units of the numbers on top, here and there.
 std::string units(const std::string& here, const PublishedFigure* published) {
     std::string there = published == nullptr ? "" : published->unit;
     there = there.substr(0, there.find(" ("));
     if (there.empty() || there == here) return here;
-    return here.empty() ? "2003: " + there : fmt::format("{} | 2003: {}", here, there);
+    return here.empty() ? "2003: " + there : fmt::format("{}\n2003: {}", here, there);
 }
 
 void Builder::add_group(const Figure3Row& row, const std::string& size, bool is_only_size) {
@@ -177,9 +177,11 @@ std::optional<Chart> Builder::chart() {
         const std::vector<std::string> sizes = sizes_of(evaluation_, row.workload);
         for (const std::string& size : sizes) add_group(row, size, sizes.size() == 1);
     }
-    if (bars_.groups.empty() || bars_.series.size() > most_series + std::size(of_paper))
-        return std::nullopt;
     const std::string& base = evaluation_.campaign.baseline;
+    // A sweep of one platform has nobody to stand beside; its curves show it.
+    if (bars_.groups.empty() || evaluation_.has_baseline_only() ||
+        bars_.series.size() > most_series + std::size(of_paper))
+        return std::nullopt;
     order_published_last();
     bars_.y_label = fmt::format("speed relative to {}", base);
     bars_.about = {"figure3", fmt::format("Speed relative to {}, beside the figures of 2003", base),

@@ -29,7 +29,11 @@ std::string workload_text(const Point& point) {
 std::vector<std::string> score_row(const Evaluation& evaluation, const Measured& one) {
     const std::vector<Quantity> members =
         score_members(evaluation, one.point.workload, one.point.size);
-    const std::optional<Absolute> number = absolute(one, members);
+    // A sum of latencies of all kinds says nothing.
+    const bool is_suite = std::ranges::find(figure3_rows(), one.point.workload,
+                                            &Figure3Row::workload) != figure3_rows().end();
+    const std::optional<Absolute> number =
+        is_suite || members.size() == 1 ? absolute(one, members) : std::nullopt;
     std::string absolute_text = number ? significant(number->value, 4) : "-";
     std::string ratio = "-", interval = "-";
     const Measured* const base = evaluation.baseline_of(one);
@@ -58,7 +62,7 @@ std::vector<std::string> score_row(const Evaluation& evaluation, const Measured&
 void add_scores(const Evaluation& evaluation, Document& document) {
     document.heading("Scores");
     Table table{{"workload", "platform", "absolute", "unit",
-                 fmt::format("speed / {}", evaluation.campaign.baseline), "interval", "runs"},
+                 fmt::format("speed / {}", evaluation.baseline_name()), "interval", "runs"},
                 {},
                 "Absolute: the sum of the programs' times, or the harmonic mean of their rates. "
                 "Speed: geometric mean of the ratios, higher is better."};
@@ -222,7 +226,7 @@ void add_forest_rows(const Evaluation& evaluation, const Measured& one, ForestCh
 
 void add_programs(const Evaluation& evaluation, Document& document) {
     document.heading("Programs");
-    const std::string& base = evaluation.campaign.baseline;
+    const std::string base = evaluation.baseline_name();
     Palette palette;
     ForestChart chart{
         {"forest", fmt::format("Each program's speed relative to {}", base),
@@ -235,16 +239,18 @@ void add_programs(const Evaluation& evaluation, Document& document) {
         fmt::format("speed relative to {} (log scale)", base),
         {},
         {}};
-    palette.look(base, evaluation.kind_of(base));
-    Table table{{"workload", "program", "platform", "median", "interval", "unit", "better",
-                 fmt::format("speed / {}", base), "interval", "Cliff's delta", "runs x iterations"},
-                {},
-                "Medians of runs with order-statistic intervals (95% unless another level is "
-                "told; few runs reach less)."};
+    palette.look(evaluation.campaign.baseline, evaluation.kind_of(evaluation.campaign.baseline));
+    Table table{
+        {"workload", "program", "platform", "median", "interval", "unit", "better",
+         fmt::format("speed / {}", base), "interval", "Cliff's delta", "runs x iterations"},
+        {},
+        "Medians of runs with order-statistic intervals (95% unless another level is "
+        "told; few runs reach less). Cliff's delta is that of the values, positive where they are "
+        "greater than the baseline's."};
     for (const Measured& one : evaluation.measured) {
         for (const auto& [quantity, measure] : one.measures)
             table.rows.push_back(program_row(evaluation, one, quantity, measure));
-        if (one.point.platform == base && one.point.factors.empty()) continue;
+        if (evaluation.baseline_of(one) == &one) continue;
         const std::string label = evaluation.label(one.point);
         auto found = std::ranges::find(chart.series, label, &ForestChart::Series::label);
         if (found == chart.series.end()) {

@@ -45,7 +45,7 @@ std::size_t series_of(DotChart& chart, Palette& palette, const std::string& labe
 }
 
 std::optional<Chart> dot_chart(const Evaluation& evaluation) {
-    const std::string& base_name = evaluation.campaign.baseline;
+    const std::string base_name = evaluation.baseline_name();
     DotChart chart{{"dots", "Every run",
                     fmt::format("A dot is one run: the geometric mean of its programs' speeds, in "
                                 "units of the medians of {}. Boxes: quartiles and extremes, from "
@@ -121,8 +121,7 @@ void add_losses(const Evaluation& evaluation, Document& document) {
         const Cell& cell = campaign.cell_of(run);
         table.rows.push_back({fmt::format("{}", run.run), cell.platform,
                               fmt::format("{} {}", cell.workload, cell.size),
-                              run.status == Status::dnr ? "DNR" : status_name(run.status),
-                              run.reason});
+                              status_name(run.status), run.reason});
     }
     for (const Measured& one : evaluation.measured)
         if (one.runs.empty())
@@ -223,8 +222,7 @@ void add_run_order(const Evaluation& evaluation, Document& document) {
         const double relative =
             run.status == Status::ok ? relative_to_kind(evaluation, run) : std::nan("");
         if (std::isnan(relative)) {
-            chart.lost.push_back({static_cast<double>(run.run),
-                                  run.status == Status::dnr ? "DNR" : status_name(run.status)});
+            chart.lost.push_back({static_cast<double>(run.run), status_name(run.status)});
             continue;
         }
         auto found = std::ranges::find(chart.series, cell.platform, &RunOrderChart::Series::label);

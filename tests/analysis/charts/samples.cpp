@@ -20,9 +20,10 @@ BarChart bars() {
                     {"Xen 2003", palette.look("ring3"), true},
                     {"VMware 2003", palette.look("vmware", "command"), true},
                     {"UML 2003", palette.look("uml"), true}};
-    const char* names[] = {"SPEC INT2000\ns | 2003: score", "Linux build\ns",
-                           "OSDB-IR\ntx/s | tup/s",         "OSDB-OLTP\ntx/s | tup/s",
-                           "dbench\nMB/s | score",          "SPEC WEB99\nclients"};
+    const char* names[] = {
+        "SPEC INT2000\ns\n2003: score",  "Linux build\ns",
+        "OSDB-IR\ntx/s\n2003: tuples/s", "OSDB-OLTP\ntx/s\n2003: tuples/s",
+        "dbench\nMB/s\n2003: score",     "SPEC WEB99\nconnections\n2003: clients"};
     const double published[6][4] = {{567, 567, 554, 550}, {263, 271, 334, 535},
                                     {172, 158, 80, 65},   {1714, 1633, 199, 306},
                                     {418, 400, 310, 111}, {518, 514, 150, 172}};
@@ -61,7 +62,8 @@ DotChart dots() {
     chart.series = {{"native", palette.look("native", "native")},
                     {"ring3", palette.look("ring3", "ring3")},
                     {"uml", palette.look("uml", "uml")}};
-    for (const char* name : {"spec-int-like", "kernel-build", "oltp", "dbench"}) {
+    for (const char* name :
+         {"spec-int-like\ntest", "kernel-build\nxs", "oltp\ntest", "dbench\ntest"}) {
         DotChart::Group group{name, {}};
         for (std::size_t series = 0; series < 3; ++series) {
             DotChart::Column column{series, {}};
