@@ -71,6 +71,10 @@ void read_guest(TableReader table, Descriptor& into) {
     guest.kernel = table.text("kernel", "image:debian-cloud/vmlinuz");
     guest.ramdisk = table.text("ramdisk", "image:debian-cloud/initrd");
     guest.image = table.text("image", "");
+    guest.disk = table.text("disk", "");
+    guest.tree = table.text("tree", "");
+    if (!guest.disk.empty() && !guest.image.empty())
+        table.fail("disk", "either \"image\" or \"disk\", not both");
     guest.memory_mib = static_cast<unsigned>(table.integer("memory_mib", 512, 16, 1 << 20));
     guest.vcpus = static_cast<unsigned>(table.integer("vcpus", 1, 1, 128));
     guest.extra = table.text("extra", "");
@@ -110,7 +114,13 @@ void read_platforms(TableReader& root, Descriptor& into) {
                   fmt::format("no platform: write [platforms.ring3], or another of: {}",
                               fmt::join(platform_kinds, ", ")));
     std::vector<std::string> names;
-    for (const PlatformChoice& platform : into.platforms) names.push_back(platform.name);
+    for (const PlatformChoice& platform : into.platforms) {
+        names.push_back(platform.name);
+        if (platform.kind == "native" && !into.guest.disk.empty() && into.guest.tree.empty())
+            root.table("guest").fail("disk", fmt::format("the platform \"{}\" runs the tree that a "
+                                                         "disk was made from: say \"tree\" as well",
+                                                         platform.name));
+    }
     if (into.baseline.empty())
         into.baseline = std::ranges::find(names, "native") != names.end() ? "native"
                         : names.empty()                                   ? ""

@@ -229,7 +229,6 @@ void Campaign::run_turn(const Turn& turn) {
 
     const auto ingredients =
         RunCache::can_keep(cell) ? cache_.ingredients(boot, files_) : RunCache::Ingredients{};
-    const ChildUsage usage_before = child_usage();
     const Noise before = cell.clock == "wall" ? measure_noise() : Noise{};
     const auto started = steady_clock::now();
     entry.host.started_utc_ns =
@@ -237,19 +236,19 @@ void Campaign::run_turn(const Turn& turn) {
     std::optional<record::RunRecord> run;
     if (!ingredients.empty()) run = cache_.find(boot, ingredients);
     if (!run) {
-        run = run_cell(
+        Ran ran = run_cell(
             boot, platform_of(cell), spool, [&](const Line& line) { listener_.line(line); },
             [&] { return listener_.wants_stop(); });
+        entry.host.cpu_ns = static_cast<std::uint64_t>(ran.cpu_s * 1e9);
+        entry.host.peak_rss_bytes = ran.peak_rss_bytes;
+        run = std::move(ran.record);
         if (!ingredients.empty() && run->status == Status::ok)
             cache_.keep(boot, ingredients, spool);
     }
     entry.host.wall_ns =
         static_cast<std::uint64_t>(std::chrono::nanoseconds(steady_clock::now() - started).count());
-    const ChildUsage usage = child_usage();
     const Noise after = cell.clock == "wall" ? measure_noise() : Noise{};
     entry.host.run = entry.run.run;
-    entry.host.cpu_ns = static_cast<std::uint64_t>((usage.cpu_s - usage_before.cpu_s) * 1e9);
-    entry.host.peak_rss_bytes = usage.peak_rss_bytes;
     entry.host.load_before = before.load;
     entry.host.load_after = after.load;
     entry.host.spin_jitter = before.spin_jitter;
