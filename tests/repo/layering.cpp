@@ -77,7 +77,7 @@ const std::vector<Door> doors = {
     {"boost/math", {"analysis/stats"}},
     {"Eigen/", {"analysis/stats"}},
     {"gnuplot-iostream.h", {"analysis/charts"}},
-    {"H5", {"experiments/runner/record", "analysis/load"}},
+    {"H5", {"experiments/runner/record", "analysis/load", "tests/support"}},
     {"hdf5", {"experiments/runner/record", "analysis/load"}},
     {"openssl/", {"hv/base"}},
     {"liburing.h", {"hv/io/block"}},
