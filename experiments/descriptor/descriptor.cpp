@@ -17,6 +17,7 @@
 #include "hv/base/errors.hpp"
 #include "hv/base/nearest_name.hpp"
 #include "hv/machine/policies.hpp"
+#include "hv/trace/schema.hpp"
 #include "workloads/catalogue/workload.hpp"
 
 namespace ring3::experiment {
@@ -52,6 +53,12 @@ void read_experiment(TableReader table, Descriptor& into) {
     into.order_seed = table.integer("order_seed", 1, 0, ~std::uint64_t{0} >> 1);
     into.timeout_s = table.number("timeout_s", 900, 1, 1e6);
     into.trace = table.texts("trace", {});
+    try {
+        if (!into.trace.empty())
+            trace::parse_classes(fmt::format("{}", fmt::join(into.trace, ",")));
+    } catch (const ConfigError& error) {
+        table.fail("trace", error.what());
+    }
     if (table.has("stop")) {
         TableReader stop = table.table("stop");
         into.stopping.least = static_cast<unsigned>(stop.integer("least", 3, 1, 1000));

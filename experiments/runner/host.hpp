@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "experiments/runner/record/layout.hpp"
+#include "analysis/load/layout.hpp"
 
 namespace ring3::experiment {
 

@@ -82,6 +82,10 @@ Ran run_cell(const Boot& boot, Platform& platform, const std::filesystem::path& 
     run.facts = outcome.facts;
     run.config = outcome.config;
     run.command = outcome.command;
+    if (!outcome.trace.empty()) {
+        run.trace = record::trace_beside(spool_path);
+        std::filesystem::rename(outcome.trace, run.trace);
+    }
     record::judge(run, record::values_of(run));
     spool.append(record::block_of_end(run));
     spool.sync();

@@ -62,12 +62,13 @@ protected:
     }
     ~CampaignTest() override { fs::remove_all(results_); }
 
-    Descriptor descriptor(const std::string& platforms) const {
-        return parse_descriptor("small.toml", descriptor_text(platforms));
+    Descriptor descriptor(const std::string& platforms,
+                          const std::vector<std::string>& settings = {}) const {
+        return parse_descriptor("small.toml", descriptor_text(platforms), settings);
     }
     /// The status of each run of an experiment with this one platform, and why.
-    LoggedRun only_run(const std::string& script) {
-        const Descriptor text = descriptor(platform("only", script));
+    LoggedRun only_run(const std::string& script, const std::vector<std::string>& settings = {}) {
+        const Descriptor text = descriptor(platform("only", script), settings);
         Campaign campaign(text, new_folder(text, results_), watcher_);
         EXPECT_TRUE(campaign.run());
         return campaign.runs().at(0);
@@ -123,7 +124,7 @@ TEST_F(CampaignTest, does_not_wait_for_a_guest_that_has_said_all) {
 }
 
 TEST_F(CampaignTest, ends_a_guest_that_prints_without_end) {
-    const LoggedRun run = only_run("yes");
+    const LoggedRun run = only_run("yes", {"experiment.timeout_s=100", "experiment.repetitions=1"});
     EXPECT_EQ(run.run.status, Status::dnr);
     EXPECT_THAT(std::string(run.run.reason.view()), HasSubstr("without end"));
 }
