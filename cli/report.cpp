@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ring3 report: charts, tables and verdicts from what a campaign has recorded.
+#include "cli/report.hpp"
+
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -59,18 +61,9 @@ int run(std::span<const std::string> arguments) {
     bool all_hold = true;
     Json reports = Json::array();
     for (const std::string& path : paths) {
-        const analysis::ReportOutcome outcome = analysis::write_report(path);
-        all_hold &= outcome.all_claims_hold();
-        Json claims = Json::array();
-        for (const analysis::ClaimResult& result : outcome.claims) {
-            claims.push_back(json_of(result));
-            if (!json) print_claim(result);
-        }
-        reports.push_back({{"campaign", path},
-                           {"html", outcome.html.string()},
-                           {"markdown", outcome.markdown.string()},
-                           {"claims", claims}});
-        if (!json) fmt::print("{}\n", outcome.html.string());
+        Reported reported = report_on(path, !json);
+        all_hold &= reported.all_claims_hold;
+        reports.push_back(std::move(reported.json));
     }
     if (json) print_json("report", reports);
     return to_int(all_hold ? ExitCode::ok : ExitCode::claim_failed);
@@ -80,4 +73,20 @@ const RegisteredVerb entry{{"report", "makes charts, tables and verdicts from re
                             help, run, VerbGroup::experiment}};
 
 }  // namespace
+
+Reported report_on(const std::filesystem::path& campaign, bool prints) {
+    const analysis::ReportOutcome outcome = analysis::write_report(campaign);
+    Json claims = Json::array();
+    for (const analysis::ClaimResult& result : outcome.claims) {
+        claims.push_back(json_of(result));
+        if (prints) print_claim(result);
+    }
+    if (prints) fmt::print("{}\n", outcome.html.string());
+    return {{{"campaign", campaign.string()},
+             {"html", outcome.html.string()},
+             {"markdown", outcome.markdown.string()},
+             {"claims", claims}},
+            outcome.all_claims_hold()};
+}
+
 }  // namespace ring3

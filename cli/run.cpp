@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: MIT
 // ring3 run: an experiment, from its descriptor to its report. ring3 verify: a recorded run again.
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <ctime>
-
-#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -13,6 +8,7 @@
 #include "cli/descriptor_choice.hpp"
 #include "cli/machine_choice.hpp"
 #include "cli/progress.hpp"
+#include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "experiments/runner/campaign.hpp"
 #include "experiments/runner/verify.hpp"
@@ -113,18 +109,19 @@ int run(std::span<const std::string> arguments) {
         campaign.resume(failed ? Campaign::Resume::failed : Campaign::Resume::missing, accepts);
     const bool is_whole = campaign.run();
     progress.end();
-    if (json) {
-        Json runs = Json::array();
-        for (const experiment::LoggedRun& entry : campaign.runs()) runs.push_back(json_of(entry));
-        print_json("run", {{"folder", folder}, {"whole", is_whole}, {"runs", runs}});
-    } else {
-        fmt::print("{}\n", folder);
-    }
     if (!is_whole) {
         print_note(fmt::format("stopped; ring3 run --resume {} goes on", file));
         return to_int(ExitCode::interrupted);
     }
-    return exit_code(campaign, descriptor);
+    const Reported reported = report_on(folder, !json);
+    if (json) {
+        Json runs = Json::array();
+        for (const experiment::LoggedRun& entry : campaign.runs()) runs.push_back(json_of(entry));
+        print_json("run", {{"folder", folder}, {"runs", runs}, {"report", reported.json}});
+    }
+    const int code = exit_code(campaign, descriptor);
+    if (code != to_int(ExitCode::ok) || reported.all_claims_hold) return code;
+    return to_int(ExitCode::claim_failed);
 }
 
 int run_verify(std::span<const std::string> arguments) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A recorded campaign as plain structs: what index.h5, the runs' files and host.h5 hold, and no
-// more. Nothing is derived here; the columns are those of experiments/runner/record/layout.hpp.
+// more. Nothing is derived here; the columns are those of analysis/load/layout.hpp.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/runner/record/layout.hpp"
+#include "analysis/load/layout.hpp"
 
 namespace ring3::analysis {
 

@@ -47,6 +47,9 @@ H5::DataType memory_type(const record::Column& column) {
             return text_type(column.size);
         case record::Kind::u8:
             return H5::PredType::NATIVE_UINT8;
+        case record::Kind::u16:
+        case record::Kind::event:  // rows of traces are read as tables of any columns
+            return H5::PredType::NATIVE_UINT16;
         case record::Kind::u32:
             return H5::PredType::NATIVE_UINT32;
         case record::Kind::u64:
@@ -178,6 +181,16 @@ std::string RecordFile::text(const std::string& object) const {
         std::string text;
         set.read(text, set.getStrType());
         return std::string{text.c_str()};
+    });
+}
+
+std::string RecordFile::bytes(const std::string& object) const {
+    return open_->guarded(object, [&] {
+        const H5::DataSet set = open_->file.openDataSet(object);
+        const auto size = set.getSpace().getSimpleExtentNpoints();
+        std::string bytes(static_cast<std::size_t>(size), '\0');
+        if (!bytes.empty()) set.read(bytes.data(), H5::PredType::NATIVE_UINT8);
+        return bytes;
     });
 }
 

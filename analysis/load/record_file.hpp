@@ -27,6 +27,8 @@ public:
     std::map<std::string, std::string> attributes(const std::string& object) const;
     /// The text that a scalar dataset holds.
     std::string text(const std::string& object) const;
+    /// A dataset of bytes.
+    std::string bytes(const std::string& object) const;
     /// The names in a group, sorted.
     std::vector<std::string> names(const std::string& group) const;
     /// The rows of a table, by the names of its columns; it may have more of them.

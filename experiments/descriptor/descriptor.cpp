@@ -17,6 +17,7 @@
 #include "hv/base/errors.hpp"
 #include "hv/base/nearest_name.hpp"
 #include "hv/machine/policies.hpp"
+#include "hv/trace/schema.hpp"
 #include "workloads/catalogue/workload.hpp"
 
 namespace ring3::experiment {
@@ -52,6 +53,12 @@ void read_experiment(TableReader table, Descriptor& into) {
     into.order_seed = table.integer("order_seed", 1, 0, ~std::uint64_t{0} >> 1);
     into.timeout_s = table.number("timeout_s", 900, 1, 1e6);
     into.trace = table.texts("trace", {});
+    try {
+        if (!into.trace.empty())
+            trace::parse_classes(fmt::format("{}", fmt::join(into.trace, ",")));
+    } catch (const ConfigError& error) {
+        table.fail("trace", error.what());
+    }
     if (table.has("stop")) {
         TableReader stop = table.table("stop");
         into.stopping.least = static_cast<unsigned>(stop.integer("least", 3, 1, 1000));
@@ -71,6 +78,10 @@ void read_guest(TableReader table, Descriptor& into) {
     guest.kernel = table.text("kernel", "image:debian-cloud/vmlinuz");
     guest.ramdisk = table.text("ramdisk", "image:debian-cloud/initrd");
     guest.image = table.text("image", "");
+    guest.disk = table.text("disk", "");
+    guest.tree = table.text("tree", "");
+    if (!guest.disk.empty() && !guest.image.empty())
+        table.fail("disk", "either \"image\" or \"disk\", not both");
     guest.memory_mib = static_cast<unsigned>(table.integer("memory_mib", 512, 16, 1 << 20));
     guest.vcpus = static_cast<unsigned>(table.integer("vcpus", 1, 1, 128));
     guest.extra = table.text("extra", "");
@@ -110,7 +121,13 @@ void read_platforms(TableReader& root, Descriptor& into) {
                   fmt::format("no platform: write [platforms.ring3], or another of: {}",
                               fmt::join(platform_kinds, ", ")));
     std::vector<std::string> names;
-    for (const PlatformChoice& platform : into.platforms) names.push_back(platform.name);
+    for (const PlatformChoice& platform : into.platforms) {
+        names.push_back(platform.name);
+        if (platform.kind == "native" && !into.guest.disk.empty() && into.guest.tree.empty())
+            root.table("guest").fail("disk", fmt::format("the platform \"{}\" runs the tree that a "
+                                                         "disk was made from: say \"tree\" as well",
+                                                         platform.name));
+    }
     if (into.baseline.empty())
         into.baseline = std::ranges::find(names, "native") != names.end() ? "native"
                         : names.empty()                                   ? ""

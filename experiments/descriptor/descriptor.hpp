@@ -61,7 +61,11 @@ struct ClaimText {
 };
 
 struct GuestChoice {
-    std::string kernel, ramdisk, image;  ///< the image empty: each workload's own
+    std::string kernel, ramdisk;
+    /// The image whose disk the guest has; empty: each workload's own.
+    std::string image;
+    /// A disk of the user's own in its place, and the archive of the tree in it, for `native`.
+    std::string disk, tree;
     unsigned memory_mib = 512, vcpus = 1;
     std::string extra;  ///< words for the kernel's command line
 };

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,13 +148,19 @@ void Child::end_group() {
     ::kill(-pid_, SIGKILL);
 }
 
-int Child::reap() {
+void Child::reap(Outcome& outcome) {
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    rusage usage{};
+    while (::wait4(pid_, &status, 0, &usage) < 0 && errno == EINTR) {
     }
     ::kill(-pid_, SIGKILL);  // what it has left behind
     pid_ = -1;
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    outcome.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    outcome.cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+    outcome.peak_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
 Outcome Child::listen(const std::function<bool(nanoseconds at, std::string text)>& take,
@@ -190,7 +197,7 @@ Outcome Child::listen(const std::function<bool(nanoseconds at, std::string text)
         end_group();
     }
     lines.end(elapsed());
-    outcome.exit_code = reap();
+    reap(outcome);
     if (outcome.end == Outcome::End::never_ended) outcome.reason = "time was up";
     if (!killed && outcome.exit_code != 0 && !has_said_all) {
         outcome.end = Outcome::End::crashed;

@@ -37,7 +37,7 @@ private:
     bool has_ended() const;
     /// Ends the whole group, politely at first.
     void end_group();
-    int reap();
+    void reap(Outcome& outcome);
     std::string last_errors() const;
 
     pid_t pid_ = -1;

@@ -71,6 +71,8 @@ struct Outcome {
     std::map<std::string, std::string> facts;  ///< "digest", "instructions", "virtual_ns"
     std::string config, command;               ///< what it was, for people
     std::filesystem::path trace;               ///< a file of events, if any was asked for
+    double cpu_s = 0;                          ///< of the host, that its process has used
+    std::uint64_t peak_rss_bytes = 0;          ///< of that process, at most
 };
 
 /// What a platform brings by its nature, and a comparison has to tell.

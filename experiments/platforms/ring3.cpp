@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <sstream>
 
 #include <unistd.h>
@@ -16,12 +17,14 @@
 #include "hv/base/errors.hpp"
 #include "hv/control/create_request.hpp"
 #include "hv/machine/machine.hpp"
+#include "hv/trace/file.hpp"
 
 namespace ring3::experiment {
 namespace {
 
 constexpr const char* facts_file = "facts";
 constexpr const char* config_file = "machine.toml";
+constexpr const char* trace_file = "trace";
 
 std::string domain_text(const Boot& boot, const Boot::Domain& domain) {
     Boot own = boot;
@@ -82,6 +85,11 @@ private:
     std::string line_;
 };
 
+trace::Classes classes_of(const Descriptor& descriptor) {
+    if (descriptor.trace.empty()) return {};
+    return trace::parse_classes(fmt::format("{}", fmt::join(descriptor.trace, ",")));
+}
+
 /// What the child does. Its result is its exit code.
 int run_machine(const Boot& boot, MachineConfig config, int output) try {
     Nobody nobody;
@@ -97,7 +105,16 @@ int run_machine(const Boot& boot, MachineConfig config, int output) try {
         machine.add_guest(std::move(spec));
     }
     std::ofstream{boot.scratch / config_file} << machine.config().describe();
+    std::unique_ptr<trace::FileWriter> events;
+    if (const trace::Classes classes = classes_of(boot.descriptor);
+        !(classes == trace::Classes{})) {
+        events = std::make_unique<trace::FileWriter>(boot.scratch / trace_file, classes,
+                                                     machine.world() == Clock::World::closed);
+        machine.start_trace(*events, classes);
+    }
     const Machine::End end = machine.run();
+    machine.stop_trace();
+    if (events) events->finish();
     bool has_crashed = end != Machine::End::guests_ended;
     if (has_crashed) fmt::print(stderr, "the guests wait for something that can never come\n");
     for (const Guest* guest : machine.guests()) {
@@ -156,6 +173,8 @@ private:
         for (std::string name, value; facts >> name >> value;) outcome.facts[name] = value;
         std::ifstream config{boot.scratch / config_file};
         outcome.config.assign(std::istreambuf_iterator<char>(config), {});
+        if (std::filesystem::exists(boot.scratch / trace_file))
+            outcome.trace = boot.scratch / trace_file;
         for (const Boot::Domain& domain : domains_of(boot))
             outcome.command += domain_text(boot, domain);
     }

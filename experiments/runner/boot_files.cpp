@@ -30,9 +30,17 @@ std::string workload_words(const WorkloadChoice& choice) {
     return words;
 }
 
-std::string image_of(const Descriptor& descriptor, const WorkloadChoice& choice) {
-    if (!descriptor.guest.image.empty()) return descriptor.guest.image;
-    return read_workload(workloads_folder() / choice.name).image;
+/// "image:NAME/FILE" of the image that has the workload, or the user's own.
+std::string disk_of(const Descriptor& descriptor, const WorkloadChoice& choice) {
+    const GuestChoice& guest = descriptor.guest;
+    if (!guest.disk.empty()) return guest.disk;
+    if (!guest.image.empty()) return fmt::format("image:{}/root.img", guest.image);
+    return fmt::format("image:{}/root.img", read_workload(workloads_folder() / choice.name).image);
+}
+
+std::string tree_of(const Descriptor& descriptor, const std::string& disk) {
+    if (!descriptor.guest.disk.empty()) return descriptor.guest.tree;
+    return disk.substr(0, disk.find('/')) + "/root.tar.zst";
 }
 
 /// A guest's value at a point of the sweep, if that says one.
@@ -92,16 +100,15 @@ Boot BootFiles::boot_of(const Descriptor& descriptor, const Cell& cell, const fs
         boot.modules = find(kernel.substr(0, kernel.find('/')) + "/modules");
     }
     if (cell.workload != nullptr) {
-        const std::string image = image_of(descriptor, *cell.workload);
+        const std::string disk = disk_of(descriptor, *cell.workload);
         boot.workloads = workload_words(*cell.workload);
-        boot.disk = find(fmt::format("image:{}/root.img", image));
-        boot.tree = find(fmt::format("image:{}/root.tar.zst", image));
+        boot.disk = find(disk);
+        if (cell.platform->kind == "native") boot.tree = find(tree_of(descriptor, disk));
         return boot;
     }
     for (const DomainChoice& domain : descriptor.domains) {
         const unsigned count = number_at(cell, "domains.count", domain.count);
-        const fs::path disk =
-            find(fmt::format("image:{}/root.img", image_of(descriptor, domain.workload)));
+        const fs::path disk = find(disk_of(descriptor, domain.workload));
         for (unsigned i = 1; i <= count; ++i)
             boot.domains.push_back({count == 1 ? domain.name : fmt::format("{}-{}", domain.name, i),
                                     workload_words(domain.workload), domain.start_s, domain.config,
@@ -114,10 +121,9 @@ std::vector<std::string> BootFiles::missing(const Descriptor& descriptor,
                                             const std::vector<Cell>& cells) const {
     std::set<std::string> names{descriptor.guest.kernel, descriptor.guest.ramdisk};
     for (const Cell& cell : cells)
-        if (cell.workload != nullptr)
-            names.insert(fmt::format("image:{}/root.img", image_of(descriptor, *cell.workload)));
+        if (cell.workload != nullptr) names.insert(disk_of(descriptor, *cell.workload));
     for (const DomainChoice& domain : descriptor.domains)
-        names.insert(fmt::format("image:{}/root.img", image_of(descriptor, domain.workload)));
+        names.insert(disk_of(descriptor, domain.workload));
     std::set<std::string> steps;
     for (const std::string& name : names)
         if (ImageStore::is_image_name(name)) steps.insert(images_.locate(name).needed);

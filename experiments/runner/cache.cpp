@@ -76,16 +76,22 @@ std::optional<record::RunRecord> RunCache::find(const Boot& boot,
     run.facts = kept.facts;
     run.config = kept.config;
     run.command = kept.command;
+    run.trace = kept.trace;
     return run;
 }
 
 void RunCache::keep(const Boot& boot, const Ingredients& ingredients, const fs::path& spool) const {
     fs::create_directories(folder_ / "labels");
     const fs::path place = spool_of(ingredients);
-    const fs::path unfinished = fmt::format("{}.{}", place.string(), ::getpid());
-    fs::copy_file(spool, unfinished, fs::copy_options::overwrite_existing);
-    flush_to_disk(unfinished);
-    fs::rename(unfinished, place);
+    const auto copy = [](const fs::path& from, const fs::path& to) {
+        const fs::path unfinished = fmt::format("{}.{}", to.string(), ::getpid());
+        fs::copy_file(from, unfinished, fs::copy_options::overwrite_existing);
+        flush_to_disk(unfinished);
+        fs::rename(unfinished, to);
+    };
+    if (const fs::path events = record::trace_beside(spool); fs::exists(events))
+        copy(events, record::trace_beside(place));
+    copy(spool, place);
     write_durably(
         label_file(boot),
         Json(std::map<std::string, std::string>(ingredients.begin(), ingredients.end())).dump(1));

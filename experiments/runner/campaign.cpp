@@ -15,6 +15,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "analysis/stats/statistics.hpp"
 #include "experiments/runner/host.hpp"
 #include "experiments/runner/one_run.hpp"
 #include "experiments/runner/record/campaign_files.hpp"
@@ -158,6 +159,7 @@ void Campaign::recover_spools() {
             record::write_run_file(folder_ / (stem + ".h5"), run);
         else
             log_.note(fmt::format("{} was killed while it ran, and is repeated", stem));
+        fs::remove(record::trace_beside(entry.path()));
         fs::remove(entry.path());
     }
 }
@@ -171,6 +173,30 @@ bool Campaign::is_done(const Turn& turn) const {
         const bool has_file =
             known.run.file.view().empty() || fs::exists(folder_ / known.run.file.view());
         return has_file && (is_good || resume_ != Resume::failed);
+    });
+}
+
+bool Campaign::is_settled(const Cell& cell, unsigned repetition) const {
+    const StoppingRule& rule = descriptor_.stopping;
+    if (rule.relative_interval == 0 || repetition <= rule.least) return false;
+    // By domain, program and metric: one value for each run, the median of its iterations.
+    std::map<std::string, std::vector<double>> medians;
+    for (const LoggedRun& run : runs_) {
+        if (run.run.cell != cell.number || run.run.status != Status::ok) continue;
+        std::map<std::string, std::vector<double>> of_run;
+        const auto values = record::read_run_file(folder_ / run.run.file.view()).values;
+        const bool has_warm = std::ranges::any_of(values, &record::Value::warm);
+        for (const record::Value& value : values)
+            if (!has_warm || value.warm != 0)
+                of_run[fmt::format("{} {} {}", value.domain.view(), value.program.view(),
+                                   value.metric.view())]
+                    .push_back(value.value);
+        for (const auto& [name, sample] : of_run) medians[name].push_back(analysis::median(sample));
+    }
+    return !medians.empty() && std::ranges::all_of(medians, [&](const auto& entry) {
+        const analysis::Interval interval = analysis::order_statistic_interval(entry.second);
+        return interval.high - interval.low <=
+               rule.relative_interval * analysis::median(entry.second);
     });
 }
 
@@ -198,7 +224,7 @@ bool Campaign::run_repetition(unsigned repetition) {
         // What repeats bit for bit has nothing to tell a second time.
         if (repetition > 1 && turn.cell->clock == "virtual") continue;
         if (repetition > 1 && unavailable_.contains(turn.cell->platform->name)) continue;
-        if (is_done(turn)) continue;
+        if (is_done(turn) || is_settled(*turn.cell, repetition)) continue;
         if (listener_.wants_stop()) return false;
         listener_.turn_begins(number, all, turn);
         run_turn(turn);
@@ -229,7 +255,6 @@ void Campaign::run_turn(const Turn& turn) {
 
     const auto ingredients =
         RunCache::can_keep(cell) ? cache_.ingredients(boot, files_) : RunCache::Ingredients{};
-    const ChildUsage usage_before = child_usage();
     const Noise before = cell.clock == "wall" ? measure_noise() : Noise{};
     const auto started = steady_clock::now();
     entry.host.started_utc_ns =
@@ -237,19 +262,19 @@ void Campaign::run_turn(const Turn& turn) {
     std::optional<record::RunRecord> run;
     if (!ingredients.empty()) run = cache_.find(boot, ingredients);
     if (!run) {
-        run = run_cell(
+        Ran ran = run_cell(
             boot, platform_of(cell), spool, [&](const Line& line) { listener_.line(line); },
             [&] { return listener_.wants_stop(); });
+        entry.host.cpu_ns = static_cast<std::uint64_t>(ran.cpu_s * 1e9);
+        entry.host.peak_rss_bytes = ran.peak_rss_bytes;
+        run = std::move(ran.record);
         if (!ingredients.empty() && run->status == Status::ok)
             cache_.keep(boot, ingredients, spool);
     }
     entry.host.wall_ns =
         static_cast<std::uint64_t>(std::chrono::nanoseconds(steady_clock::now() - started).count());
-    const ChildUsage usage = child_usage();
     const Noise after = cell.clock == "wall" ? measure_noise() : Noise{};
     entry.host.run = entry.run.run;
-    entry.host.cpu_ns = static_cast<std::uint64_t>((usage.cpu_s - usage_before.cpu_s) * 1e9);
-    entry.host.peak_rss_bytes = usage.peak_rss_bytes;
     entry.host.load_before = before.load;
     entry.host.load_after = after.load;
     entry.host.spin_jitter = before.spin_jitter;
@@ -269,6 +294,7 @@ void Campaign::finish(record::RunRecord run, LoggedRun entry) {
     record::write_run_file(folder_ / entry.run.file.view(), run);
     log_.add(entry);
     fs::remove(folder_ / file_name(entry.run.run, "spool"));
+    fs::remove(folder_ / file_name(entry.run.run, "trace"));
     runs_.push_back(entry);
     listener_.turn_ends(entry);
 }

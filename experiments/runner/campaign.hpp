@@ -59,6 +59,8 @@ private:
     void begin();
     void recover_spools();
     bool is_done(const Turn& turn) const;
+    /// By the descriptor's rule, before this repetition.
+    bool is_settled(const Cell& cell, unsigned repetition) const;
     void skip_unavailable();
     bool run_repetition(unsigned repetition);
     void run_turn(const Turn& turn);

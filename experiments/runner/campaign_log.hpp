@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/runner/record/layout.hpp"
+#include "analysis/load/layout.hpp"
 
 namespace ring3::experiment {
 

@@ -10,7 +10,6 @@
 #include <thread>
 #include <vector>
 
-#include <sys/resource.h>
 #include <sys/utsname.h>
 
 #include <fmt/format.h>
@@ -110,16 +109,6 @@ Noise measure_noise() {
     else if (runnable > cpus)
         noise.reason = fmt::format("{} tasks want {} CPUs", runnable, cpus);
     return noise;
-}
-
-ChildUsage child_usage() {
-    rusage usage{};
-    getrusage(RUSAGE_CHILDREN, &usage);
-    const auto seconds = [](const timeval& time) {
-        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-    };
-    return {seconds(usage.ru_utime) + seconds(usage.ru_stime),
-            static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
 }
 
 }  // namespace ring3::experiment

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "experiments/runner/record/layout.hpp"
+#include "analysis/load/layout.hpp"
 
 namespace ring3::experiment {
 
@@ -23,12 +23,5 @@ struct Noise {
 
 /// Looks at the host for some 50 ms.
 Noise measure_noise();
-
-/// Seconds of CPU that ended children of this process have used, and the largest of them in bytes.
-struct ChildUsage {
-    double cpu_s = 0;
-    std::uint64_t peak_rss_bytes = 0;
-};
-ChildUsage child_usage();
 
 }  // namespace ring3::experiment

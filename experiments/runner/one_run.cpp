@@ -10,7 +10,7 @@ namespace {
 using record::Status;
 
 /// A guest that prints without end must not fill the host's memory and disk.
-constexpr std::size_t most_console_bytes = std::size_t{32} << 20;
+constexpr std::size_t most_console_bytes = std::size_t{16} << 20, most_console_lines = 100'000;
 
 void add_programs(record::RunRecord& run, const std::string& domain, const WorkloadChoice& choice) {
     run.programs[domain] = choice.programs;
@@ -55,25 +55,26 @@ record::RunRecord record_of(const Boot& boot) {
     return run;
 }
 
-record::RunRecord run_cell(const Boot& boot, Platform& platform,
-                           const std::filesystem::path& spool_path, const Platform::Sink& sink,
-                           const Platform::WantsStop& wants_stop) {
+Ran run_cell(const Boot& boot, Platform& platform, const std::filesystem::path& spool_path,
+             const Platform::Sink& sink, const Platform::WantsStop& wants_stop) {
     record::RunRecord run = record_of(boot);
     record::Spool spool(spool_path);
     spool.append(record::block_of_begin(run));
     std::size_t bytes = 0;
+    const auto is_too_much = [&] {
+        return bytes > most_console_bytes || run.console.size() >= most_console_lines;
+    };
     const auto take = [&](const Line& line) {
         bytes += line.text.size() + 1;
-        if (bytes > most_console_bytes) return;
+        if (is_too_much()) return;
         run.console.push_back({line.at.count(), line.domain, line.text});
         spool.append(record::block_of_line(run.console.back()));
         sink(line);
     };
-    const Outcome outcome =
-        platform.run(boot, take, [&] { return bytes > most_console_bytes || wants_stop(); });
+    const Outcome outcome = platform.run(boot, take, [&] { return is_too_much() || wants_stop(); });
     run.status = status_of(outcome.end);
     run.reason = outcome.reason;
-    if (bytes > most_console_bytes) {
+    if (is_too_much()) {
         run.status = Status::dnr;
         run.reason = "the guest's console printed without end";
     }
@@ -81,10 +82,14 @@ record::RunRecord run_cell(const Boot& boot, Platform& platform,
     run.facts = outcome.facts;
     run.config = outcome.config;
     run.command = outcome.command;
+    if (!outcome.trace.empty()) {
+        run.trace = record::trace_beside(spool_path);
+        std::filesystem::rename(outcome.trace, run.trace);
+    }
     record::judge(run, record::values_of(run));
     spool.append(record::block_of_end(run));
     spool.sync();
-    return run;
+    return {std::move(run), outcome.cpu_s, outcome.peak_rss_bytes};
 }
 
 }  // namespace ring3::experiment

@@ -75,9 +75,11 @@ Verification verify(const fs::path& run_file, CampaignListener& listener) {
     BootFiles files([&](const std::string& text) { listener.note(text); });
     const Boot boot = files.boot_of(descriptor, *cell, scratch.path() / "run");
     Verification result;
-    result.again = run_cell(
-        boot, *make_platform(*cell->platform), scratch.path() / "spool",
-        [&](const Line& line) { listener.line(line); }, [&] { return listener.wants_stop(); });
+    result.again =
+        run_cell(
+            boot, *make_platform(*cell->platform), scratch.path() / "spool",
+            [&](const Line& line) { listener.line(line); }, [&] { return listener.wants_stop(); })
+            .record;
     record::write_run_file(scratch.path() / "again.h5", result.again);
     result.is_equal = bytes_of(run_file) == bytes_of(scratch.path() / "again.h5");
     if (!result.is_equal)

@@ -38,6 +38,9 @@ H5::DataType type_of(const record::Column& column) {
             return text_type(column.size);
         case record::Kind::u8:
             return H5::PredType::STD_U8LE;
+        case record::Kind::u16:
+        case record::Kind::event:
+            return H5::PredType::STD_U16LE;
         case record::Kind::u32:
             return H5::PredType::STD_U32LE;
         case record::Kind::u64:

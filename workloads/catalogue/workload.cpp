@@ -97,12 +97,14 @@ bool read_better(const toml::table& table, bool prints_values) {
 }
 
 WorkloadProgram read_program(const toml::table& table) {
-    check_keys(table, {"stands_for", "kinship", "generate", "command", "values", "better",
-                       "on_disk", "sizes"});
+    check_keys(table, {"stands_for", "kinship", "generate", "before", "command", "after", "values",
+                       "better", "on_disk", "sizes"});
     WorkloadProgram program;
     program.stands_for = text_of(table, "stands_for", Presence::required);
     program.kinship = text_of(table, "kinship", Presence::optional);
     program.generate = text_of(table, "generate", Presence::optional);
+    program.before = text_of(table, "before", Presence::optional);
+    program.after = text_of(table, "after", Presence::optional);
     program.command = text_of(table, "command", Presence::required);
     program.prints_values = value_of<bool>(table, "values", Presence::optional, "true or false");
     program.higher_is_better = read_better(table, program.prints_values);

@@ -18,7 +18,7 @@ struct WorkloadSize {
 
 struct WorkloadProgram {
     std::string stands_for, kinship;
-    std::string generate, command;  // shell text; the first may be empty
+    std::string generate, before, command, after;  // shell text; all but the command may be empty
     /// Its lines "NAME UNIT VALUE" are measurements of its own; else its run is timed, and its
     /// output has one right hash.
     bool prints_values = false;

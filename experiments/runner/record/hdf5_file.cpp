@@ -13,6 +13,7 @@
 #include "build_info.hpp"
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
+#include "hv/trace/schema.hpp"
 
 namespace ring3::record {
 namespace {
@@ -22,6 +23,15 @@ constexpr hsize_t chunk_rows = 16384;
 H5::EnumType enum_of(std::span<const char* const> names) {
     H5::EnumType type(H5::PredType::STD_U8LE);
     for (std::uint8_t code = 0; code < names.size(); ++code) type.insert(names[code], &code);
+    return type;
+}
+
+H5::EnumType event_type() {
+    H5::EnumType type(H5::PredType::STD_U16LE);
+    for (const trace::EventInfo& info : trace::events()) {
+        const auto code = static_cast<std::uint16_t>(info.event);
+        type.insert(std::string(info.name), const_cast<std::uint16_t*>(&code));
+    }
     return type;
 }
 
@@ -35,6 +45,8 @@ H5::DataType type_of(const Column& column) {
         }
         case Kind::u8:
             return H5::PredType::STD_U8LE;
+        case Kind::u16:
+            return H5::PredType::STD_U16LE;
         case Kind::u32:
             return H5::PredType::STD_U32LE;
         case Kind::u64:
@@ -49,6 +61,8 @@ H5::DataType type_of(const Column& column) {
             return enum_of(status_names);
         case Kind::better:
             return enum_of(better_names);
+        case Kind::event:
+            return event_type();
     }
     HV_CHECK(false, "a column of no kind");
 }

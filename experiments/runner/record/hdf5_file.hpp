@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "experiments/runner/record/layout.hpp"
+#include "analysis/load/layout.hpp"
 
 namespace ring3::record {
 

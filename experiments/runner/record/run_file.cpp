@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <cstddef>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -6,6 +7,7 @@
 #include "experiments/runner/record/hdf5_file.hpp"
 #include "experiments/runner/record/run_record.hpp"
 #include "hv/base/sha256.hpp"
+#include "hv/trace/file.hpp"
 
 namespace ring3::record {
 namespace {
@@ -49,6 +51,50 @@ void write_meta(Hdf5File& file, const RunRecord& record) {
     file.text("/meta/command", record.command);
 }
 
+/// What the events of this version are, so that a file explains itself.
+struct EventRow {
+    std::uint16_t code;
+    Text<32> name;
+    Text<96> meaning;
+    Text<24> first, second, third;
+};
+#define RING3_COLUMN(Row, name, kind) \
+    Column { #name, Kind::kind, offsetof(Row, name), sizeof(Row::name) }
+constexpr std::array event_row_columns{
+    RING3_COLUMN(EventRow, code, u16),     RING3_COLUMN(EventRow, name, text),
+    RING3_COLUMN(EventRow, meaning, text), RING3_COLUMN(EventRow, first, text),
+    RING3_COLUMN(EventRow, second, text),  RING3_COLUMN(EventRow, third, text),
+};
+struct TraceRow {
+    std::uint64_t time_ns;
+    std::uint16_t pcpu, domain, vcpu, event;
+    std::uint64_t first, second, third;
+};
+constexpr std::array trace_columns{
+    RING3_COLUMN(TraceRow, time_ns, u64), RING3_COLUMN(TraceRow, pcpu, u16),
+    RING3_COLUMN(TraceRow, domain, u16),  RING3_COLUMN(TraceRow, vcpu, u16),
+    RING3_COLUMN(TraceRow, event, event), RING3_COLUMN(TraceRow, first, u64),
+    RING3_COLUMN(TraceRow, second, u64),  RING3_COLUMN(TraceRow, third, u64),
+};
+#undef RING3_COLUMN
+
+void write_trace(Hdf5File& file, const std::filesystem::path& path) {
+    const trace::File events = trace::read_file(path);
+    file.group("/trace");
+    std::vector<EventRow> dictionary;
+    for (const trace::EventInfo& info : trace::events())
+        dictionary.push_back({static_cast<std::uint16_t>(info.event), info.name, info.meaning,
+                              info.arguments[0].name, info.arguments[1].name,
+                              info.arguments[2].name});
+    file.table("/trace/dictionary", "Events and their arguments", event_row_columns, dictionary);
+    std::vector<TraceRow> rows;
+    for (const trace::Record& record : events.records)
+        rows.push_back({record.time_ns, record.pcpu, record.domain, record.vcpu,
+                        static_cast<std::uint16_t>(record.event), record.arguments[0],
+                        record.arguments[1], record.arguments[2]});
+    file.table("/trace/events", "Events", trace_columns, rows);
+}
+
 }  // namespace
 
 void write_run_file(const std::filesystem::path& path, const RunRecord& record) {
@@ -58,6 +104,7 @@ void write_run_file(const std::filesystem::path& path, const RunRecord& record) 
     file.table("/result/values", "Values by program, metric and iteration", value_columns,
                values_of(record));
     file.bytes("/console", console_text(record));
+    if (!record.trace.empty()) write_trace(file, record.trace);
     file.commit();
 }
 

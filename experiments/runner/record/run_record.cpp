@@ -46,9 +46,14 @@ std::string block_of_end(const RunRecord& record) {
                    {"command", record.command}});
 }
 
+std::filesystem::path trace_beside(const std::filesystem::path& spool) {
+    return std::filesystem::path(spool).replace_extension(".trace");
+}
+
 RunRecord record_from(const std::filesystem::path& spool) {
     RunRecord record;
     record.reason = "the run was killed";
+    if (std::filesystem::exists(trace_beside(spool))) record.trace = trace_beside(spool);
     for (const std::string& block : read_spool(spool)) {
         const Json json = Json::parse(block);
         if (json.contains("at_ns")) {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/runner/record/layout.hpp"
+#include "analysis/load/layout.hpp"
 
 namespace ring3::record {
 
@@ -37,7 +37,11 @@ struct RunRecord {
     int exit_code = 0;
     std::map<std::string, std::string> facts;
     std::string config, command;
+    std::filesystem::path trace;  ///< a file of events; empty: none were recorded
 };
+
+/// Where the events of a run are kept, beside its spool.
+std::filesystem::path trace_beside(const std::filesystem::path& spool);
 
 /// The blocks of a spool: what is to be run first, then the lines, then the end.
 std::string block_of_begin(const RunRecord& record);
@@ -53,12 +57,12 @@ void judge(RunRecord& record, const std::vector<Value>& values);
 
 /// Writes the file of a run.
 void write_run_file(const std::filesystem::path& path, const RunRecord& record);
-/// What is needed to run it again: descriptor, settings, cell, clock; and its console. ConfigError
-/// for what is no file of a run.
+/// What is needed to run it again, and what came of it. ConfigError for what is no file of a run.
 struct RecordedRun {
     std::string descriptor, clock, console;
     std::vector<std::string> settings;
     std::uint32_t cell = 0;
+    std::vector<Value> values;
 };
 RecordedRun read_run_file(const std::filesystem::path& path);
 

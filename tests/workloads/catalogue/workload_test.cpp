@@ -33,6 +33,8 @@ licence = "MIT"
 [programs.one]
 stands_for = "nothing"
 generate = "echo $kib >input"
+before = "echo first"
+after = "echo last"
 command = """
 cat input \
     | cat
@@ -89,6 +91,8 @@ TEST_F(WorkloadManifest, gives_programs_with_their_sizes) {
     EXPECT_EQ(one.command, "cat input | cat\n");
     EXPECT_EQ(one.sizes.at("test").parameters.at("rounds"), 2);
     EXPECT_EQ(one.sizes.at("test").output_sha256, a_hash);
+    EXPECT_EQ(one.before, "echo first");
+    EXPECT_EQ(one.after, "echo last");
     EXPECT_FALSE(one.higher_is_better);
     EXPECT_FALSE(one.on_disk);
     EXPECT_TRUE(workload.programs.at("two").prints_values);
@@ -137,10 +141,10 @@ std::string dump(const Workload& workload) {
                                    workload.licence, workload.image, workload.prepare);
     for (const std::string& package : workload.packages) text += package + "\n";
     for (const auto& [name, program] : workload.programs) {
-        text +=
-            fmt::format("{}\n{}\n{}\n{}\n{}\n{}{}{}\n", name, program.stands_for, program.kinship,
-                        program.generate, program.command, int{program.prints_values},
-                        int{program.higher_is_better}, int{program.on_disk});
+        text += fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}{}{}\n", name, program.stands_for,
+                            program.kinship, program.generate, program.before, program.command,
+                            program.after, int{program.prints_values},
+                            int{program.higher_is_better}, int{program.on_disk});
         for (const auto& [size, values] : program.sizes) {
             text += fmt::format("{} output {}\n", size, values.output_sha256);
             for (const auto& [key, value] : values.parameters)
@@ -156,7 +160,7 @@ print map { ($w->{$_} // '') . "\n" } qw(name title licence image prepare);
 print map { "$_\n" } @{ $w->{packages} };
 for my $name (sort keys %{ $w->{programs} }) {
     my $p = $w->{programs}{$name};
-    print "$name\n", map { ($p->{$_} // '') . "\n" } qw(stands_for kinship generate command);
+    print "$name\n", map { ($p->{$_} // '') . "\n" } qw(stands_for kinship generate before command after);
     print $p->{values} ? 1 : 0, ($p->{better} // '') eq 'higher' ? 1 : 0;
     print $p->{on_disk} ? 1 : 0, "\n";
     for my $size (sort keys %{ $p->{sizes} }) {

@@ -20,7 +20,7 @@ inline constexpr const char* host_format = "ring3-host";
 inline constexpr std::uint32_t format_version = 1;
 
 /// How a column lies in the file, little-endian.
-enum class Kind : std::uint8_t { text, u8, u32, u64, i64, f64, flag, status, better };
+enum class Kind : std::uint8_t { text, u8, u16, u32, u64, i64, f64, flag, status, better, event };
 
 struct Column {
     const char* name;
