@@ -49,7 +49,7 @@ struct Run {
     std::vector<Value> values;                ///< of a run of any status, as far as it came
     std::map<std::string, std::string> meta;  ///< the attributes of /meta, as text
     std::map<std::string, Columns> series;    ///< by name
-    Columns events;                           ///< /trace/events; no columns where there are none
+    Columns events;  ///< the first of /trace/events, of some runs; else no columns
 };
 
 struct Claim {

@@ -109,6 +109,12 @@ std::vector<Measured> measure(const Campaign& campaign) {
         note_quantities(run, measured);
     }
     for (Measured& measured : all) add_values(campaign, measured);
+    std::map<std::pair<std::string, std::string>, std::size_t> place;
+    const auto workload = [](const Measured& one) {
+        return std::pair{one.point.workload, one.point.size};
+    };
+    for (const Measured& one : all) place.emplace(workload(one), place.size());
+    std::ranges::stable_sort(all, {}, [&](const Measured& one) { return place[workload(one)]; });
     return all;
 }
 

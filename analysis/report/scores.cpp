@@ -26,31 +26,28 @@ std::string workload_text(const Point& point) {
     return point.size.empty() ? point.workload : fmt::format("{} ({})", point.workload, point.size);
 }
 
-std::vector<std::string> score_row(const Evaluation& evaluation, const Measured& one) {
-    const std::vector<Quantity> members =
-        score_members(evaluation, one.point.workload, one.point.size);
+std::vector<std::string> score_row(const Evaluation& evaluation, const Suite& suite,
+                                   const Measured& one) {
     // A sum of latencies of all kinds says nothing.
-    const bool is_suite = std::ranges::find(figure3_rows(), one.point.workload,
-                                            &Figure3Row::workload) != figure3_rows().end();
+    const bool has_absolute = suite.row != nullptr || suite.members.size() == 1;
     const std::optional<Absolute> number =
-        is_suite || members.size() == 1 ? absolute(one, members) : std::nullopt;
-    std::string absolute_text = number ? significant(number->value, 4) : "-";
-    std::string ratio = "-", interval = "-";
+        has_absolute ? absolute(one, suite.members) : std::nullopt;
+    const std::string mark = one.mark();
+    std::string ratio = mark.empty() ? std::string{"-"} : mark, interval = "-";
     const Measured* const base = evaluation.baseline_of(one);
-    if (base != nullptr && one.mark().empty()) {
-        const Score result = score(one, *base, members);
+    if (base != nullptr && mark.empty()) {
+        const Score result = score(one, *base, suite.members);
         if (result.speed) {
             ratio = ratio_text(result.speed->value);
-            interval = &one == base ? "-" : interval_text(*result.speed);
+            interval = base == &one ? "-" : interval_text(*result.speed);
         } else {
-            ratio =
-                fmt::format("no score: {} of {} missing", result.missing.size(), members.size());
+            ratio = fmt::format("no score: {} of {} missing", result.missing.size(),
+                                suite.members.size());
         }
     }
-    if (!one.mark().empty()) ratio = one.mark();
-    return {workload_text(one.point),
+    return {suite.label(),
             evaluation.label(one.point),
-            absolute_text,
+            number ? significant(number->value, 4) : "-",
             number ? number->unit : "",
             ratio,
             interval,
@@ -66,8 +63,9 @@ void add_scores(const Evaluation& evaluation, Document& document) {
                 {},
                 "Absolute: the sum of the programs' times, or the harmonic mean of their rates. "
                 "Speed: geometric mean of the ratios, higher is better."};
-    for (const Measured& one : evaluation.measured)
-        table.rows.push_back(score_row(evaluation, one));
+    for (const Suite& suite : suites_of(evaluation))
+        for (const Measured& one : evaluation.measured)
+            if (suite.holds(one)) table.rows.push_back(score_row(evaluation, suite, one));
     document.add(table);
     for (const Measured& one : evaluation.measured)
         for (const std::string& what : one.not_repeated)
@@ -184,7 +182,9 @@ std::vector<std::string> program_row(const Evaluation& evaluation, const Measure
                 ratio_interval = interval_text(speed);
                 const double delta =
                     cliffs_delta(measure.sample.flat(), found->second.sample.flat());
-                effect = fmt::format("{:.2f} {}", delta, cliffs_delta_word(delta));
+                // Of two single values it is always "large".
+                if (measure.sample.values() > 1 && found->second.sample.values() > 1)
+                    effect = fmt::format("{:.2f} {}", delta, cliffs_delta_word(delta));
             }
         }
     }
@@ -215,11 +215,14 @@ void add_forest_rows(const Evaluation& evaluation, const Measured& one, ForestCh
                               speed.value, speed.interval, false});
         ++rows;
     }
-    const Score result =
-        score(one, *base, score_members(evaluation, one.point.workload, one.point.size));
-    if (rows > 1 && result.speed && result.quantities > 1)
-        chart.rows.push_back({fmt::format("{}: geometric mean", one.point.workload), series,
-                              result.speed->value, result.speed->interval, true});
+    if (rows < 2) return;
+    for (const Suite& suite : suites_of(evaluation)) {
+        if (!suite.holds(one)) continue;
+        const Score result = score(one, *base, suite.members);
+        if (result.speed && result.quantities > 1)
+            chart.rows.push_back({fmt::format("{}: geometric mean", one.point.workload), series,
+                                  result.speed->value, result.speed->interval, true});
+    }
 }
 
 }  // namespace

@@ -57,19 +57,22 @@ std::optional<Chart> dot_chart(const Evaluation& evaluation) {
                    {}};
     Palette palette;
     bool has_spread = false;
-    for (const Measured& one : evaluation.measured) {
-        const Measured* const base = evaluation.baseline_of(one);
-        if (base == nullptr) continue;
-        const std::vector<double> speeds = speeds_of_runs(
-            one, *base, score_members(evaluation, one.point.workload, one.point.size));
-        if (speeds.empty()) continue;
-        const std::string label = fmt::format("{}\n{}", one.point.workload, one.point.size);
-        if (chart.groups.empty() || chart.groups.back().label != label)
-            chart.groups.push_back({label, {}});
-        chart.groups.back().columns.push_back(
-            {series_of(chart, palette, evaluation.label(one.point), one.point.platform_kind),
-             speeds});
-        has_spread |= speeds.size() > 1;
+    for (const Suite& suite : suites_of(evaluation)) {
+        DotChart::Group group{suite.row != nullptr
+                                  ? fmt::format("{}\n{}", suite.row->title, suite.size)
+                                  : fmt::format("{}\n{}", suite.workload, suite.size),
+                              {}};
+        for (const Measured& one : evaluation.measured) {
+            const Measured* const base = evaluation.baseline_of(one);
+            if (!suite.holds(one) || base == nullptr) continue;
+            const std::vector<double> speeds = speeds_of_runs(one, *base, suite.members);
+            if (speeds.empty()) continue;
+            group.columns.push_back(
+                {series_of(chart, palette, evaluation.label(one.point), one.point.platform_kind),
+                 speeds});
+            has_spread |= speeds.size() > 1;
+        }
+        if (!group.columns.empty()) chart.groups.push_back(group);
     }
     if (!has_spread || chart.series.size() > 8) return std::nullopt;
     return draw_dots(chart);
@@ -108,9 +111,12 @@ void add_ecdfs(const Evaluation& evaluation, Document& document) {
 }  // namespace
 
 void add_spread(const Evaluation& evaluation, Document& document) {
+    Document inner;
+    if (const std::optional<Chart> chart = dot_chart(evaluation)) inner.add(*chart);
+    add_ecdfs(evaluation, inner);
+    if (inner.blocks.empty()) return;
     document.heading("Spread");
-    if (const std::optional<Chart> chart = dot_chart(evaluation)) document.add(*chart);
-    add_ecdfs(evaluation, document);
+    document.append(std::move(inner));
 }
 
 void add_losses(const Evaluation& evaluation, Document& document) {

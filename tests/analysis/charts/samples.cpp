@@ -56,6 +56,15 @@ BarChart few_bars() {
     return chart;
 }
 
+BarChart high_bars() {
+    BarChart chart = bars();
+    chart.about.name = "bars-cut";
+    chart.groups.resize(3);
+    chart.groups[1].bars[1].height = 3.93;
+    chart.groups[1].bars[1].interval = Interval{3.8, 4.1, 0.95};
+    return chart;
+}
+
 DotChart dots() {
     Palette palette;
     DotChart chart{about("dots"), "speed relative to native Linux", {}, {}};
@@ -183,10 +192,10 @@ ForestChart forest() {
 }  // namespace
 
 std::vector<Chart> sample_charts() {
-    return {draw_bars(bars()),         draw_bars(few_bars()),   draw_dots(dots()),
-            draw_ecdf(distribution()), draw_scaling(scaling()), draw_heat_map(map()),
-            draw_gantt(schedule()),    draw_series(memory()),   draw_run_order(order()),
-            draw_forest(forest())};
+    return {draw_bars(bars()),       draw_bars(few_bars()),     draw_bars(high_bars()),
+            draw_dots(dots()),       draw_ecdf(distribution()), draw_scaling(scaling()),
+            draw_heat_map(map()),    draw_gantt(schedule()),    draw_series(memory()),
+            draw_run_order(order()), draw_forest(forest())};
 }
 
 }  // namespace ring3::analysis

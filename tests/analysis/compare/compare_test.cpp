@@ -43,13 +43,13 @@ TEST(Compare, knows_the_direction_of_times_and_rates) {
     const Campaign before = test::made_up_campaign();
     Campaign after = before;
     scale(after, "ring3", "gcc", 0.8);      // a time
-    scale(after, "uml", "tpcb", 0.8);       // a rate
+    scale(after, "uml", "oltp", 0.8);       // a rate
     scale(after, "ring3", "timed", 1.2);    // a rate
     scale(after, "qemu", "build", 1.2);     // a time
     scale(after, "native", "build", 1.01);  // less than the threshold
     const CompareResult result = compare(measure(before), measure(after), 0.05);
     EXPECT_EQ(change_of(result, "ring3", "gcc"), Change::better);
-    EXPECT_EQ(change_of(result, "uml", "tpcb"), Change::worse);
+    EXPECT_EQ(change_of(result, "uml", "oltp"), Change::worse);
     EXPECT_EQ(change_of(result, "ring3", "timed"), Change::better);
     EXPECT_EQ(change_of(result, "qemu", "build"), Change::worse);
     EXPECT_EQ(change_of(result, "native", "build"), Change::same);
