@@ -54,6 +54,9 @@ double top_of(const BarChart::Bar& bar) {
     return bar.interval ? std::max(height, bar.interval->high) : height;
 }
 
+/// After as_drawn().
+bool is_cut_here(const BarChart::Bar& bar) { return bar.height == cut; }
+
 bool is_beyond(const BarChart::Bar& bar, double limit) { return bar.height.value_or(0) > limit; }
 
 /// The bars as they are drawn, cut where that is needed.
@@ -96,7 +99,10 @@ std::string data_of(const BarChart& chart, const Layout& layout) {
     data += "-1000 0 \"\"\n\n\n# without a value: x 0 text\n";
     for (const auto& [bar, x] : layout.bars)
         if (!bar->height) data += fmt::format("{} 0 {}\n", x, data_word(bar->text));
-    return data + "-1000 0 \"\"\n";
+    data += "-1000 0 \"\"\n\n\n# cut through: x y\n";
+    for (const auto& [bar, x] : layout.bars)
+        if (is_cut_here(*bar)) data += fmt::format("{} {}\n", x, cut * 0.94);
+    return data + "-1000 0\n";
 }
 
 }  // namespace
@@ -158,8 +164,10 @@ Chart draw_bars(const BarChart& whole) {
     script += fmt::format(
         "data index {} using 1:2:3 with labels {} font ',9' notitle, \\\n"
         "     data index {} using 1:2:3 with labels rotate left offset 0,0.35 font ',9' "
-        "tc rgb '#aa0000' notitle\n",
-        chart.series.size(), turn, chart.series.size() + 1);
+        "tc rgb '#aa0000' notitle, \\\n"
+        "     data index {} using ($1-0.6):($2-0.02):(1.2):(0.04) with vectors nohead lw 5 "
+        "lc rgb 'white' notitle\n",
+        chart.series.size(), turn, chart.series.size() + 1, chart.series.size() + 2);
     return result;
 }
 

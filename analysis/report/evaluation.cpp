@@ -86,10 +86,10 @@ std::vector<Quantity> chosen(const std::vector<Quantity>& all, const Figure3Row:
 
 std::string Suite::label() const {
     const std::string sized = size.empty() ? workload : fmt::format("{} ({})", workload, size);
-    // Where one workload has several rows, or not all of it counts, the row tells which is meant.
-    return row == nullptr || row->choices[0].program[0] == '\0'
-               ? sized
-               : fmt::format("{}: {}{}{}", sized, row->title, remark.empty() ? "" : ", ", remark);
+    // Where one workload has several rows, the row tells which is meant.
+    std::string text = sized;
+    if (row != nullptr && workload == "osdb-like") text += fmt::format(": {}", row->title);
+    return remark.empty() ? text : fmt::format("{}, {}", text, remark);
 }
 
 std::vector<Suite> suites_of(const Evaluation& evaluation) {

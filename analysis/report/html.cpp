@@ -18,7 +18,7 @@ constexpr std::string_view style = R"(
   :root { --line: #555; --soft: #242424; --warn: #4a3b00; --ink: #e8e8e8; --paper: #161616; }
 }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 1000px; margin: 2rem auto; padding: 0 1rem; }
+  max-width: 1200px; margin: 2rem auto; padding: 0 1rem; }
 h1, h2, h3 { line-height: 1.25; } h2 { margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
 figure { margin: 1.5rem 0; } figure img { max-width: 100%; height: auto; background: #fff; }
 figcaption, caption { font-size: .9rem; text-align: left; padding: .3rem 0; }
@@ -36,6 +36,7 @@ pre { background: var(--soft); padding: .8rem; overflow-x: auto; font-size: .85r
 @media print {
   body { max-width: none; margin: 0; font-size: 10pt; color: #000; background: #fff; }
   figure, tr, .warning { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  table { font-size: 7.5pt; } th, td { padding: 1pt 3pt; } td.number { white-space: normal; }
   .table { overflow: visible; } th { background: #eee; }
 }
 )";
@@ -103,12 +104,11 @@ std::string base64(std::string_view bytes) {
     return result;
 }
 
-/// "0.95 [0.9, 1.0]", "-" and "exact" belong to a column of numbers.
+/// "0.95", "[0.9, 1.0] 75%", "-" and "exact" belong to a column of numbers.
 bool is_number(std::string_view text) {
-    return !text.empty() &&
-           (text == "exact" || text == "-" || text.find_first_of("0123456789") == 0 ||
-            (text.size() > 1 && (text[0] == '[' || text[0] == '-') &&
-             text.find_first_of("0123456789") == 1));
+    return text == "exact" || text == "-" ||
+           (text.find_first_of("0123456789") != text.npos &&
+            text.find_first_not_of("0123456789.,-[]% ") == text.npos);
 }
 
 struct Writer {

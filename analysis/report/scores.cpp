@@ -188,17 +188,17 @@ std::vector<std::string> program_row(const Evaluation& evaluation, const Measure
             }
         }
     }
-    return {workload_text(one.point),
-            quantity.label(),
-            evaluation.label(one.point),
-            value,
-            interval,
-            measure.unit,
-            measure.better == Better::lower ? "lower" : "higher",
-            ratio,
-            ratio_interval,
-            effect,
-            count};
+    return {
+        workload_text(one.point),
+        quantity.label(),
+        evaluation.label(one.point),
+        value,
+        interval,
+        fmt::format("{} ({})", measure.unit, measure.better == Better::lower ? "lower" : "higher"),
+        ratio,
+        ratio_interval,
+        effect,
+        count};
 }
 
 void add_forest_rows(const Evaluation& evaluation, const Measured& one, ForestChart& chart,
@@ -244,7 +244,7 @@ void add_programs(const Evaluation& evaluation, Document& document) {
         {}};
     palette.look(evaluation.campaign.baseline, evaluation.kind_of(evaluation.campaign.baseline));
     Table table{
-        {"workload", "program", "platform", "median", "interval", "unit", "better",
+        {"workload", "program", "platform", "median", "interval", "unit (better)",
          fmt::format("speed / {}", base), "interval", "Cliff's delta", "runs x iterations"},
         {},
         "Medians of runs with order-statistic intervals (95% unless another level is "

@@ -55,7 +55,7 @@ TEST(Report, begins_with_figure_3_and_shows_everything_that_a_campaign_has) {
         EXPECT_THAT(markdown, HasSubstr(text));
     }
     // What did not run has no score, and nothing is made up for it.
-    EXPECT_THAT(markdown, HasSubstr("| dbench (test): dbench | uml | - |  | DNR |"));
+    EXPECT_THAT(markdown, HasSubstr("| dbench (test) | uml | - |  | DNR |"));
     EXPECT_FALSE(outcome.all_claims_hold());
 }
 
