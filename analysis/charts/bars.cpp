@@ -162,8 +162,8 @@ Chart draw_bars(const BarChart& whole) {
                 i);
     const char* const turn = upright ? "center offset 0,0.6" : "rotate left offset 0,0.35";
     script += fmt::format(
-        "data index {} using 1:2:3 with labels {} font ',9' notitle, \\\n"
-        "     data index {} using 1:2:3 with labels rotate left offset 0,0.35 font ',9' "
+        "data index {} using 1:2:3 with labels {} font small notitle, \\\n"
+        "     data index {} using 1:2:3 with labels rotate left offset 0,0.35 font small "
         "tc rgb '#aa0000' notitle, \\\n"
         "     data index {} using ($1-0.6):($2-0.02):(1.2):(0.04) with vectors nohead lw 5 "
         "lc rgb 'white' notitle\n",

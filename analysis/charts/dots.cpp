@@ -83,7 +83,7 @@ Chart draw_dots(const DotChart& chart) {
     script += is_wide ? log_axis("y", layout.low, layout.high)
                       : fmt::format("set yrange [0:{}]\n", std::max(1.0, layout.high) * 1.08);
     script +=
-        "set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back lc rgb '#444444' dt 2\n"
+        "set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back lc rgb '#888888' dt 2\n"
         "set boxwidth 0.7\nset style fill solid 0.15 border lc rgb '#666666'\n"
         "plot data index 0 using 1:2:3:4:5 with candlesticks lc rgb '#888888' notitle "
         "whiskerbars 0.4, \\\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <array>
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <string_view>
@@ -26,7 +26,8 @@ figcaption, caption { font-size: .9rem; text-align: left; padding: .3rem 0; }
 table { border-collapse: collapse; font-size: .92rem; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.number, th.number { text-align: right; }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 th { background: var(--soft); } th button { all: unset; cursor: pointer; }
 th button:focus-visible { outline: 2px solid; }
 th[aria-sort=ascending] button::after { content: " \2191"; }
@@ -111,6 +112,13 @@ bool is_number(std::string_view text) {
             text.find_first_not_of("0123456789.,-[]% ") == text.npos);
 }
 
+/// Most of its cells are: what stands in the place of a number goes with them.
+bool is_column_of_numbers(const Table& table, std::size_t column) {
+    const auto numbers =
+        std::ranges::count_if(table.rows, [&](const auto& row) { return is_number(row[column]); });
+    return 2 * numbers > std::ssize(table.rows);
+}
+
 struct Writer {
     const std::filesystem::path& folder;
     std::string html;
@@ -143,14 +151,17 @@ struct Writer {
         if (!table.caption.empty())
             html += fmt::format("<caption>{}</caption>\n", escaped(table.caption));
         html += "<thead><tr>";
-        for (const std::string& head : table.head)
-            html += fmt::format("<th scope=\"col\"><button>{}</button></th>", escaped(head));
+        std::vector<const char*> classes;
+        for (std::size_t i = 0; i < table.head.size(); ++i) {
+            classes.push_back(is_column_of_numbers(table, i) ? " class=\"number\"" : "");
+            html += fmt::format("<th scope=\"col\"{}><button>{}</button></th>", classes.back(),
+                                escaped(table.head[i]));
+        }
         html += "</tr></thead>\n<tbody>\n";
         for (const auto& row : table.rows) {
             html += "<tr>";
-            for (const std::string& cell : row)
-                html += fmt::format("<td{}>{}</td>", is_number(cell) ? " class=\"number\"" : "",
-                                    escaped(cell));
+            for (std::size_t i = 0; i < row.size(); ++i)
+                html += fmt::format("<td{}>{}</td>", classes[i], escaped(row[i]));
             html += "</tr>\n";
         }
         html += "</tbody></table></div>\n";
