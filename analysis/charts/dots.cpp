@@ -75,8 +75,9 @@ Chart draw_dots(const DotChart& chart) {
                  "",
                  layout.boxes + layout.dots + "\n"};
     std::string& script = result.script;
-    script += fmt::format("set xrange [0:{}]\nset ylabel {}\nset xtics scale 0 ({})\n", layout.end,
-                          script_text(chart.y_label), layout.tics);
+    script +=
+        fmt::format("set xrange [0:{}]\nset ylabel {}\nset xtics scale 0 ({})\nset bmargin 3.4\n",
+                    layout.end, script_text(chart.y_label), layout.tics);
     // Where the slowest is far from the fastest, small ratios would all lie on the axis.
     const bool is_wide = layout.low > 0 && layout.high / layout.low > 8;
     script += is_wide ? log_axis("y", layout.low, layout.high)

@@ -12,7 +12,8 @@ namespace ring3::analysis {
 namespace {
 
 constexpr std::string_view style = R"(
-:root { color-scheme: light dark; --line: #bbb; --soft: #f3f3f3; --warn: #fff3cd; --ink: #1a1a1a; --paper: #fff; }
+:root { color-scheme: light dark; --line: #bbb; --soft: #f3f3f3; --warn: #fff3cd;
+  --ink: #1a1a1a; --paper: #fff; }
 @media (prefers-color-scheme: dark) {
   :root { --line: #555; --soft: #242424; --warn: #4a3b00; --ink: #e8e8e8; --paper: #161616; }
 }
