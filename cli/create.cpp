@@ -41,6 +41,10 @@ constexpr const char* help =
     "                            state, the instructions retired, the virtual time\n"
     "      --profile             end with what the engine did, and its hottest blocks, on\n"
     "                            standard error\n"
+    "      --trace FILE[,classes=CLASS,...]\n"
+    "                            write down what happens; `ring3 trace FILE` shows it. Classes "
+    "are\n"
+    "                            those of `ring3 trace --schema`, default, and all\n"
     "      --clock NAME          wall (the default), or virtual: then the same input gives the\n"
     "                            same run\n"
     "      --record FILE         under the virtual clock, write down what is typed, and when\n"
@@ -69,7 +73,8 @@ CreateOptions parse(std::span<const std::string> arguments) {
         .flag("private", options.is_private)
         .value("defconfig,f", file)
         .value("record", options.record)
-        .value("replay", options.replay);
+        .value("replay", options.replay)
+        .value("trace", options.trace);
     std::vector<std::string> words =
         line.parse(arguments, {0, CommandLine::any_number, "a config"});
     if (!file.empty()) words.insert(words.begin(), file);
@@ -82,7 +87,7 @@ CreateOptions parse(std::span<const std::string> arguments) {
 
 bool runs_in_foreground(const CreateOptions& options) {
     return options.digest || options.profile || options.is_private || options.dry_run ||
-           !options.record.empty() || !options.replay.empty() ||
+           !options.record.empty() || !options.replay.empty() || !options.trace.empty() ||
            world_of(options.machine.config()) == Clock::World::closed;
 }
 

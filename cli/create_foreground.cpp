@@ -20,9 +20,11 @@
 #include "cli/create_options.hpp"
 #include "cli/foreground.hpp"
 #include "cli/terminal.hpp"
+#include "cli/trace_option.hpp"
 #include "cli/verb.hpp"
 #include "hv/control/create_request.hpp"
 #include "hv/machine/machine.hpp"
+#include "hv/trace/file.hpp"
 #include "workloads/images/image_store.hpp"
 
 namespace ring3 {
@@ -122,6 +124,15 @@ void print_profile(const EngineProfile& profile, std::uint64_t retired) {
     }
 }
 
+/// From before the first domain is built.
+std::unique_ptr<trace::FileWriter> start_trace(Machine& machine, const std::string& text) {
+    const auto [path, classes] = parse_trace_option(text);
+    auto writer =
+        std::make_unique<trace::FileWriter>(path, classes, machine.world() == Clock::World::closed);
+    machine.start_trace(*writer, classes);
+    return writer;
+}
+
 }  // namespace
 
 int create_in_foreground(CreateOptions& options) {
@@ -136,6 +147,8 @@ int create_in_foreground(CreateOptions& options) {
     const StopSignals signals;
     Foreground foreground(signals);
     std::unique_ptr<RawTerminal> terminal;
+    // Outlives the machine, whose records it takes.
+    std::unique_ptr<trace::FileWriter> trace;
     const auto show_log = [&](const Log::Line& line) {
         print_log_line(line, terminal && terminal->is_raw());
     };
@@ -146,6 +159,7 @@ int create_in_foreground(CreateOptions& options) {
         return to_int(ExitCode::ok);
     }
 
+    if (!options.trace.empty()) trace = start_trace(machine, options.trace);
     const OutsideInputs::Mode mode = machine.inputs().mode();
     if (options.console) {
         spec.show = [&](std::span<const std::byte> bytes) { foreground.show(bytes); };
@@ -161,6 +175,8 @@ int create_in_foreground(CreateOptions& options) {
 
     const Machine::End end = machine.run();
     terminal.reset();
+    machine.stop_trace();
+    if (trace) trace->finish();
     const int code = exit_code(end, guest, foreground);
     if (options.digest)
         fmt::print(stderr, "digest sha256={} instructions={} virtual_ns={}\n", machine.digest(),

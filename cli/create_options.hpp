@@ -19,6 +19,8 @@ struct CreateOptions {
     MachineOptions machine;
     /// Files; empty: none.
     std::string record, replay;
+    /// "FILE", or "FILE,classes=sched,runstate".
+    std::string trace;
     bool console = false, paused = false, dry_run = false, digest = false, profile = false,
          is_private = false;
     bool quiet = false;

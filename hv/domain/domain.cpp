@@ -15,7 +15,10 @@
 namespace ring3 {
 
 Domain::Domain(Hypervisor& hypervisor, PageTables& tables, Parameters parameters)
-    : hypervisor_(hypervisor), tables_(tables), parameters_(std::move(parameters)) {
+    : hypervisor_(hypervisor),
+      trace_(hypervisor.trace()),
+      tables_(tables),
+      parameters_(std::move(parameters)) {
     HV_CHECK(parameters_.vcpus >= 1 && parameters_.vcpus <= XEN_LEGACY_MAX_VCPUS,
              "a number of vCPUs that vcpu_info has no place for");
     events_ = std::make_unique<EventChannels>(*this);
@@ -46,6 +49,7 @@ void Domain::adopt(const BuiltDomain& built) {
     first.kernel_ss = first.cpu.sel(Segment::ss);
     first.kernel_sp = first.cpu.reg(Gpr::rsp);
     first.is_initialised = true;
+    trace_.note(trace::Event::domain_start, id(), vcpu_count(), memory_.raw);
     first.bring_up();
 }
 
@@ -70,6 +74,7 @@ void Domain::latch_shutdown_reason(std::uint32_t reason) {
 void Domain::shut_down(std::uint32_t reason) {
     if (shutdown_reason_) return;
     shutdown_reason_ = latched_reason_.value_or(reason);
+    trace_.note(trace::Event::domain_end, id(), *shutdown_reason_);
     for (const auto& each : vcpus_) hypervisor_.set_timer(*each, std::nullopt);
     hypervisor_.domain_shutdown(*this);
 }

@@ -60,6 +60,7 @@ public:
     const CpuModel& cpu_model() const { return *parameters_.cpu_model; }
 
     Hypervisor& hypervisor() { return hypervisor_; }
+    trace::Recorder& trace() { return trace_; }
     PageTables& tables() { return tables_; }
     FrameTable& frames() { return tables_.frames(); }
     EventChannels& events() { return *events_; }
@@ -133,6 +134,7 @@ private:
     void write_wall_clock();
 
     Hypervisor& hypervisor_;
+    trace::Recorder& trace_;
     PageTables& tables_;
     Parameters parameters_;
     Mfn shared_info_{};

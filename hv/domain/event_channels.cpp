@@ -156,6 +156,8 @@ int EventChannels::close(EventPort port) {
 int EventChannels::send(EventPort port) {
     const EventChannel* const channel = in_use(port);
     if (channel == nullptr) return -XEN_EINVAL;
+    domain_.trace().note(trace::Event::send, domain_.id(), port.raw, channel->remote_domain.raw,
+                         channel->remote_port.raw);
     switch (channel->state) {
         case EventChannel::State::interdomain:
             if (channel->remote_domain == domain0) {
@@ -243,6 +245,7 @@ void EventChannels::raise(EventPort port) {
     const std::uint64_t pending = word(pending_array, port);
     if ((pending & bit(port)) != 0) return;
     set_word(pending_array, port, pending | bit(port));
+    domain_.trace().note(trace::Event::raise, domain_.id(), channels_[port.raw].notifies, port.raw);
     if ((word(mask_array, port) & bit(port)) == 0) {
         mark_pending(channels_[port.raw].notifies, port);
     }

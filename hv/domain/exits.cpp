@@ -21,6 +21,9 @@ constexpr std::uint8_t debug = 1, breakpoint = 3, device_not_available = 7, gene
 }
 
 void deliver_exception(Vcpu& vcpu, const Exit& exit) {
+    vcpu.domain().trace().note(trace::Event::exception, vcpu.domain().id(), vcpu.id(), exit.vector,
+                               exit.has_error_code ? exit.error_code : 0,
+                               exit.vector == vector::page_fault ? exit.address : vcpu.cpu.rip);
     if (exit.vector == vector::page_fault) vcpu.info().set_cr2(exit.address);
     // Xen hands the FPU back with the first #NM: the guest need not clear TS itself.
     if (exit.vector == vector::device_not_available) vcpu.cpu.cr0 &= ~cr0::ts;
@@ -31,6 +34,7 @@ void deliver_exception(Vcpu& vcpu, const Exit& exit) {
 /// INT n asks for a gate that this mode may use: 3 for user mode, at least 1 for the kernel; INT3
 /// needs none. Otherwise #GP at the instruction, with the IDT bit in its error code.
 void deliver_interrupt(Vcpu& vcpu, const Exit& exit) {
+    vcpu.domain().trace().note(trace::Event::interrupt, vcpu.domain().id(), vcpu.id(), exit.vector);
     const bool is_int3 = exit.vector == vector::breakpoint && exit.length == 1;
     const unsigned needed = vcpu.cpu.kernel_mode ? 1 : 3;
     if (is_int3 || vcpu.traps[exit.vector].privilege >= needed) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "hv/base/units.hpp"
+#include "hv/trace/recorder.hpp"
 
 namespace ring3 {
 
@@ -46,6 +47,9 @@ public:
 
     /// The hypervisor's own log (what `xl dmesg` shows): one line, without its line end.
     virtual void log(LogLevel level, std::string_view line) = 0;
+
+    /// Where what happens in domains is recorded; the same one always.
+    virtual trace::Recorder& trace() = 0;
 };
 
 }  // namespace ring3

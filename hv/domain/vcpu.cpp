@@ -33,9 +33,12 @@ void Vcpu::prepare_to_run() {
     if (nmi_pending && !nmi_masked && traps[nmi_vector].address != 0) {
         nmi_pending = false;
         nmi_masked = true;
+        domain_.trace().note(trace::Event::nmi, domain_.id(), id_);
         if (!enter_trap(*this, nmi_vector, std::nullopt)) return;
     }
-    if (info_.upcall_due()) enter_event_callback(*this);
+    if (!info_.upcall_due()) return;
+    domain_.trace().note(trace::Event::upcall, domain_.id(), id_);
+    enter_event_callback(*this);
 }
 
 AddressSpace Vcpu::kernel_space() const {

@@ -34,7 +34,11 @@ vcpu_runstate_info Vcpu::run_state_info(Time now) const {
 }
 
 void Vcpu::set_run_state(RunState state, Time now) {
-    run_state_time_[static_cast<std::size_t>(run_state_)] += now - run_state_entered_;
+    const Duration spent = now - run_state_entered_;
+    run_state_time_[static_cast<std::size_t>(run_state_)] += spent;
+    domain_.trace().note(trace::Event::runstate, domain_.id(), id_,
+                         static_cast<std::uint64_t>(run_state_), static_cast<std::uint64_t>(state),
+                         static_cast<std::uint64_t>(spent.count()));
     run_state_ = state;
     run_state_entered_ = now;
     write_run_state_area();

@@ -44,13 +44,25 @@ void Machine::Domain0::work_came() {
     ++machine_.wakes_;
     if (!scheduled_ || place != Runner::Place::out) return;
     place = Runner::Place::waiting;
+    machine_.trace_.note(trace::Event::wake, view.domain, view.id);
+    set_run_state(RunState::runnable);
     machine_.scheduler_->wake(view, machine_.time(), machine_.kicks_);
+}
+
+void Machine::Domain0::set_run_state(RunState state) {
+    const Time now = machine_.time();
+    machine_.trace_.note(trace::Event::runstate, view.domain, view.id,
+                         static_cast<std::uint64_t>(run_state_), static_cast<std::uint64_t>(state),
+                         static_cast<std::uint64_t>((now - run_state_entered_).count()));
+    run_state_ = state;
+    run_state_entered_ = now;
 }
 
 /// Domain-0 got the CPU. A task is never interrupted; the slice ends after the one that exceeds it.
 void Machine::run_domain0(Duration slice) {
     const Time began = time();
     domain0_->place = Runner::Place::running;
+    domain0_->set_run_state(RunState::running);
     kicks_ = {};
     auto why = Scheduler::Why::blocked;
     while (domain0_->has_work()) {
@@ -68,7 +80,9 @@ void Machine::run_domain0(Duration slice) {
     const Time ended = time();
     domain0_->ran += ended - began;
     domain0_->place = why == Scheduler::Why::blocked ? Runner::Place::out : Runner::Place::waiting;
-    scheduler_->stopped(domain0_->view, pcpu, ended - began, why, ended);
+    domain0_->set_run_state(why == Scheduler::Why::blocked ? RunState::blocked
+                                                           : RunState::runnable);
+    tell_stopped(domain0_->view, ended - began, why);
 }
 
 void Machine::work_at_once() {

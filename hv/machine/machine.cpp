@@ -278,6 +278,7 @@ void Machine::wake(Runner& runner) {
     if (runner.place != Runner::Place::out || !runner.vcpu.is_runnable()) return;
     runner.place = Runner::Place::waiting;
     ++wakes_;
+    trace_.note(trace::Event::wake, runner.view.domain, runner.view.id);
     runner.vcpu.set_run_state(RunState::runnable, time());
     scheduler_->wake(runner.view, time(), kicks_);
 }

@@ -33,6 +33,7 @@
 #include "hv/memory/frame_table.hpp"
 #include "hv/memory/page_tables.hpp"
 #include "hv/sched/scheduler.hpp"
+#include "hv/trace/recorder.hpp"
 
 namespace ring3 {
 
@@ -101,6 +102,10 @@ public:
     /// Where cores of domains go whose configs ask for them (coredump-destroy, coredump-restart).
     /// It exists.
     void set_core_folder(std::filesystem::path folder) { core_folder_ = std::move(folder); }
+    /// Records these classes of events from now on. The sink must last until the machine is gone or
+    /// stop_trace() was called, which hands over the rest. Changes nothing of the run.
+    void start_trace(trace::Sink& sink, trace::Classes classes) { trace_.start(sink, classes); }
+    void stop_trace() { trace_.stop(); }
     /// Where whatever comes from outside goes through.
     OutsideInputs& inputs() { return inputs_; }
 
@@ -113,6 +118,8 @@ private:
     // The run loop, run_loop.cpp.
     void run_slice(Runner& runner, Duration slice);
     void run_domain0(Duration slice);
+    void tell_stopped(sched::Vcpu& view, Duration ran, Scheduler::Why why);
+    void note_idle();
     void work_at_once();
     void check_recording();
     void rest_until(Time next);
@@ -149,6 +156,7 @@ private:
     void domain_shutdown(Domain& domain) override;
     Domain* find_domain(DomainId id) override;
     void log(LogLevel level, std::string_view line) override;
+    trace::Recorder& trace() override { return trace_; }
 
     static constexpr PcpuId pcpu{0};
 
@@ -157,6 +165,7 @@ private:
     Log log_;
     const MachineParameters parameters_;
 
+    trace::Recorder trace_{[this] { return time(); }};
     FrameTable frames_;
     PageTables tables_;
     std::unique_ptr<Engine> engine_;
@@ -187,6 +196,7 @@ private:
     std::uint64_t retired_ = 0;
     /// How often somebody became runnable.
     std::uint64_t wakes_ = 0;
+    bool is_idle_ = false;
     Kicks kicks_;
     Time next_look_{};
 };

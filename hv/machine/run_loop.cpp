@@ -34,10 +34,14 @@ Machine::End Machine::run() {
         work_at_once();
         const Scheduler::Choice choice = scheduler_->pick(pcpu, time());
         if (choice.vcpu == nullptr) {
+            note_idle();
             if (!sleep()) return End::stuck;
             continue;
         }
+        is_idle_ = false;
         HV_CHECK(choice.slice > 0ns, "a scheduler gave an empty slice");
+        trace_.note(trace::Event::run, choice.vcpu->domain, choice.vcpu->id,
+                    static_cast<std::uint64_t>(choice.slice.count()));
         if (choice.vcpu == &domain0_->view)
             run_domain0(choice.slice);
         else
@@ -63,8 +67,21 @@ void Machine::run_slice(Runner& runner, Duration slice) {
     runner.place = can_run ? Runner::Place::waiting : Runner::Place::out;
     retired_ += runner.vcpu.cpu.retired;
     running_ = nullptr;
-    scheduler_->stopped(runner.view, pcpu, ended - began, why, ended);
+    tell_stopped(runner.view, ended - began, why);
     by_id_.at(runner.view.domain)->guest.poll_back_ends();
+}
+
+void Machine::tell_stopped(sched::Vcpu& view, Duration ran, Scheduler::Why why) {
+    trace_.note(trace::Event::stop, view.domain, view.id, static_cast<std::uint64_t>(ran.count()),
+                static_cast<std::uint64_t>(why));
+    scheduler_->stopped(view, pcpu, ran, why, time());
+}
+
+/// Once, however often the scheduler has nobody.
+void Machine::note_idle() {
+    if (is_idle_) return;
+    is_idle_ = true;
+    trace_.note(trace::Event::idle, DomainId{trace::idle_domain});
 }
 
 /// Runs the vCPU until something else has to be considered.

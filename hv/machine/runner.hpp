@@ -50,9 +50,13 @@ public:
     sched::Vcpu view;
     Runner::Place place = Runner::Place::out;
     Duration ran{};
+    void set_run_state(RunState state);
 
 private:
     void work_came() override;
+
+    RunState run_state_ = RunState::blocked;
+    Time run_state_entered_{};
 
     Machine& machine_;
     const bool scheduled_;

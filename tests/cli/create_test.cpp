@@ -213,5 +213,31 @@ TEST_F(Create, ends_in_order_when_it_is_interrupted) {
     EXPECT_THAT(outcome.said, StartsWith("digest sha256="));
 }
 
+TEST_F(Create, writes_a_trace_that_the_verb_of_this_name_shows) {
+    const std::string path = (folder / "run.trace").string();
+    const std::string options = "--clock virtual --digest " + config(prints('A')) + " ";
+    const Outcome plain = create(options), traced = create(options + "--trace " + path);
+    EXPECT_EQ(traced.code, 0);
+    EXPECT_EQ(plain.said, traced.said) << "nothing of the run changes";
+    const Outcome shown = run_ring3("trace " + path);
+    EXPECT_EQ(shown.code, 0);
+    EXPECT_EQ(shown.said, "");
+    EXPECT_THAT(shown.shown, HasSubstr("d1v0"));
+    EXPECT_THAT(run_ring3("trace --csv " + path).shown, HasSubstr("domain_end"));
+
+    EXPECT_EQ(create(options + "--trace " + path + ",classes=ring,sched").code, 0);
+    EXPECT_THAT(run_ring3("trace " + path).shown, HasSubstr("of sched,ring in"));
+}
+
+TEST_F(Create, refuses_traces_that_it_cannot_write_or_read) {
+    const std::string options = "--clock virtual " + config(prints('A')) + " --trace ";
+    EXPECT_EQ(create(options + "x,classes=shed").code, 2);
+    EXPECT_THAT(create(options + "x,classes=shed").said, HasSubstr("did you mean \"sched\""));
+    EXPECT_EQ(create(options + "/no/such/folder/x").code, 4);
+    EXPECT_EQ(run_ring3("trace " + file("x", "no trace")).code, 2);
+    EXPECT_EQ(run_ring3("trace").code, 2);
+    EXPECT_THAT(run_ring3("trace --schema").shown, HasSubstr("slice_ns"));
+}
+
 }  // namespace
 }  // namespace ring3

@@ -30,6 +30,7 @@ Reply set_target(Service& service, const Arguments& arguments) {
     if (error != store::Error::none)
         throw ControlError{"store", ExitCode::environment,
                            fmt::format("cannot write {}: {}", path, store::error_name(error))};
+    domain.trace().note(trace::Event::target, domain.id(), static_cast<std::uint64_t>(kib));
     return {{{"name", guest.name()}, {"id", domain.id().raw}, {"target_kib", kib}}, nullptr};
 }
 

@@ -84,6 +84,15 @@ bool is_local_hypercall(std::uint64_t number) {
     }
 }
 
+void note_hypercall(Vcpu& vcpu, trace::Event event, std::uint64_t number,
+                    const HypercallResult& result, std::uint64_t first_argument) {
+    trace::Recorder& trace = vcpu.domain().trace();
+    if (!trace.wants(trace::Class::hypercall)) return;
+    if (result.kind == HypercallResult::Kind::again) event = trace::Event::hypercall_preempted;
+    trace.note(event, vcpu.domain().id(), vcpu.id(), number,
+               static_cast<std::uint64_t>(result.value), first_argument);
+}
+
 bool do_hypercall(Vcpu& vcpu) {
     CpuState& cpu = vcpu.cpu;
     const std::uint64_t number = cpu.reg(Gpr::rax);
@@ -98,6 +107,7 @@ bool do_hypercall(Vcpu& vcpu) {
         arguments[i] = cpu.reg(argument_registers[i]);
     }
     const HypercallResult result = handler(vcpu, arguments);
+    note_hypercall(vcpu, trace::Event::hypercall, number, result, arguments[0]);
     switch (result.kind) {
         case HypercallResult::Kind::value:
             cpu.reg(Gpr::rax) = static_cast<std::uint64_t>(result.value);

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 
+#include "hv/trace/schema.hpp"
+
 namespace ring3 {
 
 class Vcpu;
@@ -46,6 +48,10 @@ Hypercall find_hypercall(std::uint64_t number);
 /// Whether the call by this number concerns its vCPU and its domain's memory alone: no timer, no
 /// event, no other vCPU, and the caller stays able to run.
 bool is_local_hypercall(std::uint64_t number);
+
+/// Records a call that was made.
+void note_hypercall(Vcpu& vcpu, trace::Event event, std::uint64_t number,
+                    const HypercallResult& result, std::uint64_t first_argument);
 
 /// SYSCALL in guest kernel mode has just retired: acts on RAX and the argument registers. False:
 /// all registers are other ones now (iret), so that nothing returns to behind the SYSCALL.

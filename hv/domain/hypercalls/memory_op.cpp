@@ -70,6 +70,8 @@ HypercallResult adjust_reservation(Vcpu& caller, const HypercallArguments& argum
     const std::uint64_t stop = std::min<std::uint64_t>(reservation.nr_extents, start + at_once);
     std::uint64_t extent = start;
     while (extent < stop && adjust_one(caller, operation, reservation, extent)) ++extent;
+    caller.domain().trace().note(trace::Event::reservation, caller.domain().id(), caller.id(),
+                                 operation, stop - start, extent - start);
     if (extent == stop && stop < reservation.nr_extents) {
         HypercallArguments rest = arguments;
         rest[0] = operation | extent << abi::memory_op_extent_shift;

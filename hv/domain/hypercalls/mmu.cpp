@@ -33,6 +33,11 @@ int check_foreign_domain(Vcpu& caller, std::uint64_t argument) {
                                                                            : -XEN_ESRCH;
 }
 
+void note(Vcpu& caller, trace::Event event, std::uint64_t first, std::uint64_t second, int result) {
+    caller.domain().trace().note(event, caller.domain().id(), caller.id(), first, second,
+                                 static_cast<std::uint64_t>(std::int64_t{result}));
+}
+
 int update_one(Domain& domain, const mmu_update_t& request) {
     // Commands have three bits, of which two are used.
     constexpr std::uint64_t command_mask = 7;
@@ -141,6 +146,7 @@ int map_at(Vcpu& caller, std::uint64_t va, std::uint64_t value, std::uint64_t fl
     Domain& domain = caller.domain();
     const int result =
         domain.tables().update_va(domain.id(), caller.cpu.kernel_root, Vaddr{va}, value);
+    note(caller, trace::Event::va_update, va, value, result);
     if (result != 0) return result;
     // Above the flush type: this vCPU (0), all (UVMF_ALL), or the address of a bitmap of vCPUs.
     const std::uint64_t which = flags & ~std::uint64_t{UVMF_FLUSHTYPE_MASK};
@@ -154,13 +160,17 @@ int map_at(Vcpu& caller, std::uint64_t va, std::uint64_t value, std::uint64_t fl
 
 HypercallResult mmu_update(Vcpu& caller, const HypercallArguments& arguments) {
     return for_each_request<mmu_update_t>(caller, arguments, [&](const mmu_update_t& request) {
-        return update_one(caller.domain(), request);
+        const int result = update_one(caller.domain(), request);
+        note(caller, trace::Event::table_update, request.ptr, request.val, result);
+        return result;
     });
 }
 
 HypercallResult mmuext_op(Vcpu& caller, const HypercallArguments& arguments) {
     return for_each_request<mmuext_op_t>(caller, arguments, [&](const mmuext_op_t& request) {
-        return extended_one(caller, request);
+        const int result = extended_one(caller, request);
+        note(caller, trace::Event::table_operation, request.cmd, request.arg1.mfn, result);
+        return result;
     });
 }
 

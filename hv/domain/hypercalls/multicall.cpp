@@ -21,6 +21,7 @@ HypercallResult call_one(Vcpu& caller, const multicall_entry_t& entry) {
     caller.in_multicall = true;
     const HypercallResult result = handler(caller, arguments);
     caller.in_multicall = false;
+    note_hypercall(caller, trace::Event::multicall_entry, entry.op, result, arguments[0]);
     return result;
 }
 

@@ -117,9 +117,10 @@ std::optional<std::string> BlockBackEnd::connect_queue(const std::string& folder
     if (!port || *port > UINT32_MAX) return fmt::format("there is no {}event-channel", folder);
     channel.port = EventPort{static_cast<std::uint32_t>(*port)};
 
-    const BlockQueue::Device device{driver_domain(), guest(), *parameters_.disk,
-                                    parameters_.model.get(),
-                                    [this](const std::string& why) { queue_is_broken(why); }};
+    const BlockQueue::Device device{
+        driver_domain(),   guest(),
+        *parameters_.disk, parameters_.model.get(),
+        number(),          [this](const std::string& why) { queue_is_broken(why); }};
     queues_.push_back(std::make_unique<BlockQueue>(
         device, std::move(channel), parameters_.make_path(), fmt::format("{} q{}", name(), queue)));
     if (!queues_.back()->is_bound())

@@ -2,6 +2,7 @@
 #include "hv/io/block/queue.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -75,6 +76,8 @@ std::uint64_t BlockQueue::take_one() {
     if (!is_good) request.segments.clear();
     const std::uint64_t bytes = request.segments.empty() ? 0 : request.length;
     bytes_in_flight_ += bytes;
+    flight.taken = device_.driver_domain.now();
+    note_taken(request);
     // Bytes cost the CPU where it copies them; where they are mapped, the disk moves them.
     const bool is_copied = driver_.transfer() == IoPath::Transfer::copy;
     device_.driver_domain.charge({1, is_copied ? bytes : 0});
@@ -87,6 +90,14 @@ std::uint64_t BlockQueue::take_one() {
         begin(flight);
     }
     return bytes;
+}
+
+void BlockQueue::note_taken(const BlockRequest& request) {
+    constexpr std::array events{trace::Event::block_read, trace::Event::block_write,
+                                trace::Event::block_flush, trace::Event::block_write,
+                                trace::Event::block_discard};
+    device_.guest.trace().note(events[static_cast<std::size_t>(request.kind)], device_.guest.id(),
+                               device_.number, request.offset, request.length);
 }
 
 bool BlockQueue::open_pages(InFlight& flight) {
@@ -180,6 +191,10 @@ void BlockQueue::answer_ready() {
 
 void BlockQueue::answer(InFlight& flight) {
     ring_.put(flight.request.response(flight.status));
+    const Duration took = device_.driver_domain.now() - flight.taken;
+    device_.guest.trace().note(trace::Event::block_done, device_.guest.id(), device_.number,
+                               static_cast<std::uint64_t>(std::int64_t{flight.status}),
+                               static_cast<std::uint64_t>(took.count()));
     ++unannounced_;
     if (!flight.request.segments.empty()) bytes_in_flight_ -= flight.request.length;
     if (&flight == barrier_) {

@@ -32,6 +32,8 @@ public:
         Disk& disk;
         /// Null: a request is answered when the host has done it.
         DiskModel* model;
+        /// For records: the number of the virtual device.
+        std::uint32_t number;
         /// The front end has broken the protocol. Called from inside of the queue, which stays.
         std::function<void(const std::string& why)> broken;
     };
@@ -64,6 +66,7 @@ private:
         std::int16_t status = BLKIF_RSP_OKAY;
         /// When the model says that the disk is done.
         Time ready{};
+        Time taken{};
         std::list<InFlight>::iterator self;
     };
 
@@ -71,6 +74,7 @@ private:
     bool can_take() const;
     /// How many bytes the request is about to move.
     std::uint64_t take_one();
+    void note_taken(const BlockRequest& request);
     bool open_pages(InFlight& flight);
     bool read_indirect(grant_ref_t gref, std::span<blkif_request_segment> segments);
     void begin(InFlight& flight);

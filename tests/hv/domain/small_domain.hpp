@@ -40,6 +40,8 @@ public:
     }
     void log(LogLevel, std::string_view line) override { lines.emplace_back(line); }
 
+    trace::Recorder& trace() override { return recorder; }
+
     bool logged(std::string_view part) const {
         for (const std::string& line : lines) {
             if (line.find(part) != std::string::npos) return true;
@@ -53,6 +55,7 @@ public:
     int shutdowns = 0;
     std::vector<std::string> lines;
     std::map<std::uint16_t, Domain*> others;
+    trace::Recorder recorder{[this] { return time; }};
 };
 
 /// What domains of one machine share.

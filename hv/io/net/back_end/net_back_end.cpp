@@ -120,6 +120,7 @@ std::optional<std::string> NetBackEnd::add_queue(const std::string& prefix,
     device.broken = [this](const std::string& why) { broken(why); };
     device.make_path = parameters_.make_path;
     device.limit = limit_ ? &*limit_ : nullptr;
+    device.number = number();
     queues_.push_back(std::make_unique<Queue>(
         driver_domain(), guest(), Queue::Rings{std::move(*tx), std::move(*rx), *tx_port, *rx_port},
         features, std::move(device), fmt::format("{} q{}", name(), queues_.size())));

@@ -8,6 +8,7 @@ namespace ring3::net {
 Queue::Queue(DriverDomain& domain, Domain& guest, Rings rings, const Features& features,
              Device device, const std::string& name)
     : domain_(domain),
+      guest_(guest),
       features_(features),
       device_(std::move(device)),
       tx_(guest, std::move(rings.tx)),
@@ -82,6 +83,7 @@ std::size_t Queue::serve_tx() {
         // Mapped pages need no copy: the data move once, when they are received.
         const bool copies = tx_driver_.transfer() == IoPath::Transfer::copy;
         domain_.charge({packet->slots, copies ? bytes : 0});
+        guest_.trace().note(trace::Event::net_transmit, guest_.id(), device_.number, bytes);
         if (packet->frame) device_.transmit(*packet->frame);
     }
     if (is_broken()) return 0;
@@ -99,6 +101,7 @@ bool Queue::has_room(const Frame& frame) const {
 void Queue::put(const Frame& frame) {
     rx_.put(frame, features_.gso_style);
     domain_.charge({RxRing::slots_for(frame), frame.bytes.size()});
+    guest_.trace().note(trace::Event::net_receive, guest_.id(), device_.number, frame.bytes.size());
 }
 
 void Queue::receive(const Frame& frame) {

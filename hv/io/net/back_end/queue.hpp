@@ -41,6 +41,8 @@ public:
         std::function<std::unique_ptr<IoPath>()> make_path;
         /// Shared by all queues of the device; null: no limit.
         RateLimit* limit = nullptr;
+        /// For records.
+        std::uint32_t number = 0;
     };
     struct Rings {
         GrantedPage tx, rx;
@@ -73,6 +75,7 @@ private:
     void event(bool tx, bool rx);
 
     DriverDomain& domain_;
+    Domain& guest_;
     const Features features_;
     const Device device_;
     TxRing tx_;

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// What all sections of a report are made from, and the sections: each adds its part to the
+// document, or nothing where the campaign has nothing to show in it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "analysis/charts/kinds.hpp"
+#include "analysis/claims/claims.hpp"
+#include "analysis/load/campaign.hpp"
+#include "analysis/load/published.hpp"
+#include "analysis/measures/measures.hpp"
+#include "analysis/report/document.hpp"
+
+namespace ring3::analysis {
+
+struct Evaluation {
+    Campaign campaign;
+    std::vector<Measured> measured;
+    std::vector<ClaimResult> claims;
+    std::vector<PublishedFigure> published;
+
+    const Measured* baseline_of(const Measured& one) const {
+        return analysis::baseline_of(measured, one, campaign.baseline);
+    }
+    /// The platforms that have points, in their order.
+    std::vector<std::string> platforms() const;
+    std::string kind_of(const std::string& platform) const;
+    /// The label for charts: what keeps virtual time says so beside others that keep none.
+    std::string label(const Point& point) const;
+    bool has_both_clocks() const;
+};
+
+Evaluation evaluate(Campaign campaign);
+
+/// Figure 3 of the SOSP 2003 paper, redrawn; nothing without a baseline and a workload of it.
+std::optional<Chart> figure3_chart(const Evaluation& evaluation);
+void add_figure3(const Evaluation& evaluation, Document& document);
+void add_scores(const Evaluation& evaluation, Document& document);
+void add_claims(const Evaluation& evaluation, Document& document);
+/// Tables 3 to 6 of the paper, where their rows were measured.
+void add_paper_tables(const Evaluation& evaluation, Document& document);
+void add_programs(const Evaluation& evaluation, Document& document);
+void add_spread(const Evaluation& evaluation, Document& document);
+void add_sweeps(const Evaluation& evaluation, Document& document);
+void add_timelines(const Evaluation& evaluation, Document& document);
+void add_losses(const Evaluation& evaluation, Document& document);
+void add_run_order(const Evaluation& evaluation, Document& document);
+void add_environment(const Evaluation& evaluation, Document& document);
+void add_method(const Evaluation& evaluation, Document& document);
+
+/// A row of figure 3: which workload stands in it here, and how.
+struct Figure3Row {
+    const char *workload, *title;
+    std::vector<const char*> metrics;  ///< the first of these that was measured; empty: all
+};
+const std::vector<Figure3Row>& figure3_rows();
+/// What of a workload makes its score.
+std::vector<Quantity> score_members(const Evaluation& evaluation, const std::string& workload,
+                                    const std::string& size);
+
+/// A table of the paper: its row "null call" is measured as "null_call".
+struct PaperTable {
+    const char *figure, *title, *workload, *unit;
+    struct Row {
+        const char *name, *metric;
+    };
+    std::vector<Row> rows;
+    /// Whom the paper has there.
+    std::vector<const char*> platforms;
+};
+const std::vector<PaperTable>& paper_tables();
+
+}  // namespace ring3::analysis
