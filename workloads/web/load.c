@@ -8,6 +8,7 @@
          clients on lines of 400 kbit/s, which start when it is their turn, whatever the server
    does. One conforms if it got at least 320 kbit/s, and all of it right. FIRST clients, then twice
          as many, up to MOST or until less than 95 % conform. Prints lines "NAME UNIT VALUE".
+     load stop ADDRESS PORT                         tells the server to end
    Every byte of the answers is checked. Exit code 1 if one was wrong. */
 #include "client.h"
 
@@ -141,27 +142,43 @@ static void plan(long count) {
     }
 }
 
+static int stop_server(void) {
+    static const char text[] = "GET /stop HTTP/1.0\r\n\r\n";
+    const int line = socket(AF_INET, SOCK_STREAM, 0);
+    if (line < 0 || connect(line, (struct sockaddr*)&server, sizeof server) < 0 ||
+        send(line, text, sizeof text - 1, MSG_NOSIGNAL) < 0 || read(line, chunk, sizeof chunk) < 0)
+        fail("stop");
+    return 0;
+}
+
 static int usage(void) {
     fprintf(stderr,
             "usage: load plan COUNT DIRECTORIES\n"
             "       load closed ADDRESS PORT CONNECTIONS COUNT DIRECTORIES\n"
-            "       load open ADDRESS PORT FIRST MOST SECONDS DIRECTORIES\n");
+            "       load open ADDRESS PORT FIRST MOST SECONDS DIRECTORIES\n"
+            "       load stop ADDRESS PORT\n");
     return 2;
 }
 
+static int is_address(const char* address, const char* port) {
+    server.sin_family = AF_INET;
+    server.sin_port = htons((uint16_t)atoi(port));
+    return inet_pton(AF_INET, address, &server.sin_addr) == 1;
+}
+
 int main(int count, char** words) {
+    const char* verb = count >= 4 ? words[1] : "";
+    if (count == 4 && strcmp(verb, "stop") == 0 && is_address(words[2], words[3]))
+        return stop_server();
     if (count < 4 || (directories = atoi(words[count - 1])) < 1) return usage();
-    if (count == 4 && strcmp(words[1], "plan") == 0) {
+    if (count == 4 && strcmp(verb, "plan") == 0) {
         plan(atol(words[2]));
         return 0;
     }
-    is_paced = strcmp(words[1], "open") == 0;
-    if (count != 7 + is_paced || (!is_paced && strcmp(words[1], "closed") != 0)) return usage();
-    server.sin_family = AF_INET;
-    server.sin_port = htons((uint16_t)atoi(words[3]));
-    if (inet_pton(AF_INET, words[2], &server.sin_addr) != 1) return usage();
+    is_paced = strcmp(verb, "open") == 0;
+    if (count != 7 + is_paced || (!is_paced && strcmp(verb, "closed") != 0)) return usage();
     const int most = atoi(words[4 + is_paced]);
-    if (most < 1 || atoi(words[4]) < 1) return usage();
+    if (!is_address(words[2], words[3]) || most < 1 || atoi(words[4]) < 1) return usage();
     for (size_t i = 0; i < sizeof pattern; ++i) pattern[i] = (char)(first_byte + i % byte_values);
     struct client* clients = calloc((size_t)most, sizeof *clients);
     events = epoll_create1(0);
