@@ -24,6 +24,8 @@ TranslatorSettings read_settings(Params& params) {
         << 20;
     settings.merges =
         params.boolean("merge_operands", true, "neighbouring memory operands are looked up once");
+    settings.keeps_lookups = params.boolean(
+        "keep_lookups", true, "a look-up serves operands behind others, to the end of the block");
     settings.superblocks = params.boolean(
         "superblocks", true, "blocks go on behind branches that are not taken and near jumps");
     settings.links_blocks =

@@ -18,6 +18,8 @@ std::size_t tlb_of(bool kernel_mode) {
     return offsetof(Context, tlb) + (kernel_mode ? sizeof(Tlb) : 0);
 }
 
+std::size_t kept_lookup(unsigned group) { return offsetof(Context, lookup) + 8 * group; }
+
 bool fits_i32(std::uint64_t value) {
     return value == static_cast<std::uint64_t>(static_cast<std::int32_t>(value));
 }
@@ -290,15 +292,25 @@ void BlockEmitter::find_group(const PlannedInsn& planned, bool flags_live) {
     const auto rip = request_.page + planned.offset;
     const auto failed = side_exit(rip, insns_ - (emitted_ - 1), Variant::unmerged);
     const Vaddr behind = std::exchange(origin_, request_.page);
-    find_span(span, flags_live, failed);
+    group_start_[planned.group] = find_span(span, flags_live, failed);
     origin_ = behind;
+    if (planned.is_kept) a_.mov(context_word(kept_lookup(planned.group)), r11);
 }
 
-void BlockEmitter::find_span(const MemoryOperand& span, bool flags_live, asmjit::Label failed) {
-    if (access_constant(span, span.write, flags_live, failed)) {
-        group_start_ = place_.displacement;
-        return;
-    }
+/// Makes R11 lead to the group that the instruction's operand is in.
+void BlockEmitter::enter_group(const PlannedInsn& planned, bool flags_live) {
+    using Merge = PlannedInsn::Merge;
+    is_grouped_ = planned.merge != Merge::none;
+    is_member_ = planned.merge == Merge::first || planned.merge == Merge::member;
+    if (planned.merge == Merge::first) find_group(planned, flags_live);
+    if (planned.is_fetched) a_.mov(r11, context_word(kept_lookup(planned.group)));
+    if (is_member_) group_displacement_ = group_start_[planned.group] + planned.group_offset;
+}
+
+/// Where the span starts, from R11.
+std::int32_t BlockEmitter::find_span(const MemoryOperand& span, bool flags_live,
+                                     asmjit::Label failed) {
+    if (access_constant(span, span.write, flags_live, failed)) return place_.displacement;
     address(span, 0);
     if (!flags_live) {
         access_dead(span.size, span.write, failed);
@@ -309,7 +321,7 @@ void BlockEmitter::find_span(const MemoryOperand& span, bool flags_live, asmjit:
         access_live_saved(span.size, span.write, failed);
     }
     a_.lea(r11, x86::ptr(r11, rcx));
-    group_start_ = 0;
+    return 0;
 }
 
 /// An address that is known now has its place in the TLB now: one comparison. False: not this one.

@@ -103,7 +103,8 @@ private:
     Cold cold_path(unsigned size, bool write);
     void check_r11(Cold cold, unsigned size, bool write, bool flags_live);
     void find_group(const PlannedInsn& planned, bool flags_live);
-    void find_span(const MemoryOperand& span, bool flags_live, asmjit::Label failed);
+    std::int32_t find_span(const MemoryOperand& span, bool flags_live, asmjit::Label failed);
+    void enter_group(const PlannedInsn& planned, bool flags_live);
     x86::Mem operand(unsigned size) const;
     void save_flags();
     void restore_saved_flags();
@@ -148,11 +149,11 @@ private:
     unsigned emitted_ = 0;  // instructions so far
     unsigned operand_ = 0;  // memory operands of the current instruction so far
     HostPlace place_;
-    bool is_grouped_ = false;       // R11 leads to a group: the current instruction must spare it
-    bool is_member_ = false;        // and its operand is in that group
-    std::int32_t group_start_ = 0;  // of the group, from R11
-    std::int32_t group_displacement_ = 0;  // of the current operand, from R11
-    bool fpu_present_ = false;             // this block has checked already
+    bool is_grouped_ = false;  // R11 leads to a group: the current instruction must spare it
+    bool is_member_ = false;   // and its operand is in that group
+    std::array<std::int32_t, most_groups> group_start_{};  // of each group, from R11
+    std::int32_t group_displacement_ = 0;                  // of the current operand, from R11
+    bool fpu_present_ = false;                             // this block has checked already
     bool ended_ = false;
     /// What displacements relative to RIP count from: the instruction behind the current one, or
     /// for a group's span the page.

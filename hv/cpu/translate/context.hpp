@@ -128,18 +128,19 @@ struct alignas(64) Context {
     std::uint32_t trap_vector;
     std::uint64_t borrowed[2];  ///< host registers lent to one instruction
     std::uint64_t scratch;
-    std::uint64_t selector[6];        ///< by number of the segment register
-    std::uint64_t fpu_image;          ///< host address of the guest's XSAVE area
-    std::uint64_t fpu_absent;         ///< 0: the guest's FPU state is in the host's registers
-    std::uint64_t fpu_disabled;       ///< CR0.TS
-    std::uint64_t fpu_image_changed;  ///< 1: saved since C++ last looked
-    std::uint64_t host_mxcsr;         ///< MXCSR for C++
-    std::uint64_t bounce[2];          ///< host addresses that stand for the memory operands
-    void* owner;                      ///< first argument of the access helper
-    std::uint64_t mode;               ///< distance of the mode's Tlb from tlb[0]
-    std::uint64_t jump_mode;          ///< the same for jumps[0]
-    SecondTlb* second_tlb;            ///< of the mode
-    JumpTable* jump_table;            ///< of the mode
+    std::array<std::uint64_t, 32> lookup;  ///< what the block's groups were looked up to (plan.hpp)
+    std::uint64_t selector[6];             ///< by number of the segment register
+    std::uint64_t fpu_image;               ///< host address of the guest's XSAVE area
+    std::uint64_t fpu_absent;              ///< 0: the guest's FPU state is in the host's registers
+    std::uint64_t fpu_disabled;            ///< CR0.TS
+    std::uint64_t fpu_image_changed;       ///< 1: saved since C++ last looked
+    std::uint64_t host_mxcsr;              ///< MXCSR for C++
+    std::uint64_t bounce[2];               ///< host addresses that stand for the memory operands
+    void* owner;                           ///< first argument of the access helper
+    std::uint64_t mode;                    ///< distance of the mode's Tlb from tlb[0]
+    std::uint64_t jump_mode;               ///< the same for jumps[0]
+    SecondTlb* second_tlb;                 ///< of the mode
+    JumpTable* jump_table;                 ///< of the mode
     /// What tags of the mode's second level hold now, for the lower and the upper half.
     std::uint64_t second_epoch[2];
 

@@ -68,6 +68,7 @@ struct TranslationRequest {
     Variant variant = Variant::normal;
     unsigned max_insns = 0;
     bool merges = true;            ///< memory operands may share a look-up
+    bool keeps_lookups = true;     ///< also across other operands
     bool follows_branches = true;  ///< that are not taken, or forward and near
     bool strings_inline = true;    ///< REP MOVS and REP STOS
     /// The bytes of the page that `rip` is in; for an instruction that straddles two pages, one
