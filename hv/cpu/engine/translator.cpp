@@ -26,6 +26,8 @@ TranslatorSettings read_settings(Params& params) {
         params.boolean("merge_operands", true, "neighbouring memory operands are looked up once");
     settings.keeps_lookups = params.boolean(
         "keep_lookups", true, "a look-up serves operands behind others, to the end of the block");
+    settings.has_stack_page = params.boolean(
+        "stack_page", true, "the page that RSP points to is found without a look-up");
     settings.superblocks = params.boolean(
         "superblocks", true, "blocks go on behind branches that are not taken and near jumps");
     settings.links_blocks =

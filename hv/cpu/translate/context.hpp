@@ -26,6 +26,16 @@ struct Tlb {
     /// Not zero: the group of 64 entries may hold pages of the lower half.
     std::array<std::uint8_t, entries / 64> lower_half;
 
+    /// The page of the last operand relative to RSP that was looked up in the arrays, if it may be
+    /// read and stored to: code asks here first, without an index.
+    struct StackPage {
+        /// No page has it, and for an address that does, the host's CPU faults as the guest's.
+        static constexpr std::uint64_t no_page = std::uint64_t{1} << 62;
+
+        std::uint64_t tag = no_page, host = no_page, distance = 0, negated_tag = 0 - no_page;
+    };
+    StackPage stack;
+
     static std::size_t index(std::uint64_t address) { return (address >> 12) & (entries - 1); }
     static std::uint64_t unused_tag(std::size_t i) { return i == 0 ? 0x1000 : 0; }
 };
@@ -146,6 +156,8 @@ struct alignas(64) Context {
 
     std::uint64_t tag_mask;   ///< Tlb::index_mask >> 3 << 12: PEXT mask of an address' TLB index
     std::uint64_t page_mask;  ///< ~0xfff
+    /// The bits that are 0 in a place in a page that is aligned to 1 << i.
+    std::array<std::uint64_t, 6> place_mask;
     std::uint64_t sign_mask;  ///< bit 63
 
     Tlb tlb[2];                                        ///< [0] user mode, [1] kernel mode

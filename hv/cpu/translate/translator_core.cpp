@@ -184,7 +184,11 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                 }
                 settle(page_of(at.key.rip) + site.guest_offset, site.live);
                 if (static_cast<Leave>(c.leave) == Leave::no_fpu) return exception(7);
-                if (static_cast<Leave>(c.leave) == Leave::trap) return trapped(state);
+                // An address that is not canonical may be one relative to RSP (Tlb::StackPage).
+                constexpr std::uint32_t general_protection = 13;
+                if (static_cast<Leave>(c.leave) == Leave::trap &&
+                    c.trap_vector != general_protection)
+                    return trapped(state);
                 return bounce_at(state, environment);
             }
             case Leave::emulate: {

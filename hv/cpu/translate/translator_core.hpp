@@ -25,6 +25,7 @@ struct TranslatorSettings {
     unsigned block_limit = 32;         ///< most guest instructions in a block
     bool merges = true;                ///< memory operands may share a look-up (plan.hpp)
     bool keeps_lookups = true;         ///< also across other operands
+    bool has_stack_page = true;        ///< operands relative to RSP have a TLB entry of their own
     bool superblocks = true;           ///< blocks go on behind branches (plan.hpp)
     bool links_blocks = true;          ///< direct branches lead to their blocks without a look-up
     bool inline_strings = true;        ///< REP MOVS and REP STOS

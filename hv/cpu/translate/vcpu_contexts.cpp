@@ -27,6 +27,8 @@ VcpuContext& VcpuContexts::of(const CpuState& state) {
         context.host_mxcsr = cpp_mxcsr;
         context.tag_mask = static_cast<std::uint64_t>(Tlb::entries - 1) << page_shift;
         context.page_mask = page_mask;
+        for (std::size_t i = 0; i < context.place_mask.size(); ++i)
+            context.place_mask[i] = page_mask | ((std::uint64_t{1} << i) - 1);
         context.sign_mask = std::uint64_t{1} << 63;
         context.fpu_absent = 1;
     }
