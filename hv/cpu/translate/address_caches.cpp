@@ -73,6 +73,8 @@ void AddressCaches::show_mode() {
     std::copy_n(modes_[m].second_epoch, 2, context_.second_epoch);
 }
 
+void AddressCaches::see(std::uint64_t page) { mode().seen[in_upper_half(page) ? 1 : 0].add(page); }
+
 void AddressCaches::fill(Vaddr address, const WalkResult& found, bool store) {
     Tlb& t = tlb();
     const std::size_t i = Tlb::index(address.raw);
@@ -82,6 +84,7 @@ void AddressCaches::fill(Vaddr address, const WalkResult& found, bool store) {
     t.host[i] = reinterpret_cast<std::uint64_t>(found.host);
     t.distance[i] = t.host[i] - page;
     t.lower_half[i / 64] = 1;
+    see(page);
     if (two_levels_) fill_second({page}, found, store);
 }
 
@@ -125,6 +128,7 @@ AddressCaches::FetchPage* AddressCaches::fetch(Vaddr page, WalkResult& fault) {
         for (auto& [address, entry] : pages) forget_page(kernel_mode_ ? 1 : 0, address, entry);
         pages.clear();
     }
+    see(page.raw);
     FetchPage entry;
     entry.frame = found.mfn;
     entry.host = reinterpret_cast<const std::uint8_t*>(found.host);
@@ -158,6 +162,8 @@ void AddressCaches::page_changed(Vaddr page) {
     if (is_stale_ || (is_lower_half_stale_ && !in_upper_half(page.raw))) return;
     const std::size_t i = Tlb::index(page.raw);
     for (unsigned m = 0; m < 2; ++m) {
+        const PageFilter& seen = modes_[m].seen[in_upper_half(page.raw) ? 1 : 0];
+        if (!seen.may_have(page.raw) && !seen.may_have(page.raw - page_size)) continue;
         Tlb& t = context_.tlb[m];
         if (t.read_tag[i] == page.raw) empty_entry(t, i);
         if (t.stack.tag == page.raw) forget_stack(t);
@@ -180,6 +186,7 @@ void AddressCaches::empty(unsigned m) {
     empty_entry(t, 0);
     t.lower_half.fill(0);
     forget_stack(t);
+    for (auto& seen : modes_[m].seen) seen.clear();
     for (const unsigned half : {0u, 1u}) empty_second(m, half);
     for (auto& [page, entry] : modes_[m].pages) forget_page(m, page, entry);
     modes_[m].pages.clear();
@@ -203,6 +210,7 @@ void AddressCaches::empty_lower_half(unsigned m) {
         }
     }
     empty_second(m, 0);
+    modes_[m].seen[0].clear();
     for (auto entry = modes_[m].pages.begin(); entry != modes_[m].pages.end();) {
         if (in_upper_half(entry->first)) {
             ++entry;
