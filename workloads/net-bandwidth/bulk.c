@@ -5,6 +5,7 @@
      bulk serve PORT COUNT                answers so many of the two below
      bulk send ADDRESS PORT MIB           to there
      bulk receive ADDRESS PORT MIB        from there
+     bulk wait ADDRESS PORT               until it answers, for a minute
    The bytes follow a pattern, and who receives them checks it. Prints how many there were. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,7 +23,7 @@ enum { chunk = 8192, buffer_bytes = 128 << 10, period = 251 };
 
 /* The first bytes of a connection: which way, and how much. */
 struct wish {
-    char receives;
+    char verb; /* the first letter: s, r or w */
     char mib[15];
 };
 
@@ -80,16 +81,16 @@ static void read_wish(int line, struct wish* wish) {
     wish->mib[sizeof wish->mib - 1] = 0;
 }
 
-static void serve_one(int line) {
+/* Was there more to do than to answer? */
+static int serve_one(int line) {
     struct wish wish;
     read_wish(line, &wish);
     const uint64_t bytes = (uint64_t)atoll(wish.mib) << 20;
-    if (wish.receives)
-        send_all(line, bytes);
-    else
-        receive_all(line, bytes);
+    if (wish.verb == 'r') send_all(line, bytes);
+    if (wish.verb == 's') receive_all(line, bytes);
     /* The sender's clock stops when all has come. */
-    if (!wish.receives && send(line, "", 1, MSG_NOSIGNAL) != 1) fail("send");
+    if (wish.verb != 'r' && send(line, "", 1, MSG_NOSIGNAL) != 1) fail("send");
+    return wish.verb != 'w';
 }
 
 static int listen_at(uint32_t address, int port) {
@@ -104,30 +105,47 @@ static int listen_at(uint32_t address, int port) {
 }
 
 static void serve(int listener, int connections) {
-    for (; connections > 0; --connections) {
+    while (connections > 0) {
         const int line = accept(listener, NULL, NULL);
         if (line < 0) fail("accept");
         prepare(line);
-        serve_one(line);
+        connections -= serve_one(line);
         close(line);
     }
 }
 
-static void ask(const struct sockaddr_in* there, int receives, const char* mib) {
+/* A connection, or -1. */
+static int connect_to(const struct sockaddr_in* there) {
     const int line = open_socket();
-    struct wish wish = {.receives = (char)receives};
+    if (connect(line, (const struct sockaddr*)there, sizeof *there) == 0) return line;
+    close(line);
+    return -1;
+}
+
+static void exchange(int line, const char* verb, const char* mib) {
+    struct wish wish = {.verb = *verb};
     char end;
+    if (line < 0) fail("connect");
     snprintf(wish.mib, sizeof wish.mib, "%s", mib);
-    if (connect(line, (const struct sockaddr*)there, sizeof *there) < 0) fail("connect");
     if (send(line, &wish, sizeof wish, MSG_NOSIGNAL) != (ssize_t)sizeof wish) fail("send");
     const uint64_t bytes = (uint64_t)atoll(mib) << 20;
-    if (receives) {
+    if (wish.verb == 'r') {
         receive_all(line, bytes);
-    } else {
-        send_all(line, bytes);
-        if (recv(line, &end, 1, 0) != 1) fail("the other side did not get all");
-        printf("sent %llu bytes\n", (unsigned long long)bytes);
+        return;
     }
+    if (wish.verb == 's') send_all(line, bytes);
+    if (recv(line, &end, 1, 0) != 1) fail("the other side did not get all");
+    if (wish.verb == 's') printf("sent %llu bytes\n", (unsigned long long)bytes);
+}
+
+/* Until the other side is there, for a minute. */
+static void wait_for(const struct sockaddr_in* there) {
+    int line = connect_to(there);
+    for (int tries = 0; line < 0 && tries < 600; ++tries) {
+        usleep(100000);
+        line = connect_to(there);
+    }
+    exchange(line, "wait", "0");
 }
 
 /* Between this process and a child. */
@@ -142,30 +160,38 @@ static void local(const char* mib) {
         serve(listener, 1);
         _exit(0);
     }
-    ask(&there, 0, mib);
+    exchange(connect_to(&there), "send", mib);
     int status;
     if (waitpid(child, &status, 0) < 0 || status != 0) fail("the receiver");
+}
+
+static int usage(void) {
+    fprintf(stderr,
+            "usage: bulk local MIB SEGMENT | serve PORT COUNT |"
+            " send|receive ADDRESS PORT MIB | wait ADDRESS PORT\n");
+    return 2;
 }
 
 int main(int count, char** words) {
     for (size_t i = 0; i < sizeof pattern; ++i) pattern[i] = (char)(i % period);
     struct sockaddr_in there = {.sin_family = AF_INET};
     const char* verb = count > 2 ? words[1] : "";
-    const int receives = strcmp(verb, "receive") == 0;
     if (count == 4 && strcmp(verb, "local") == 0) {
         segment = atoi(words[3]);
         local(words[2]);
     } else if (count == 4 && strcmp(verb, "serve") == 0) {
         serve(listen_at(INADDR_ANY, atoi(words[2])), atoi(words[3]));
-    } else if (count == 5 && (receives || strcmp(verb, "send") == 0) &&
-               inet_pton(AF_INET, words[2], &there.sin_addr) == 1) {
+    } else if (count >= 4 && inet_pton(AF_INET, words[2], &there.sin_addr) == 1) {
         there.sin_port = htons((uint16_t)atoi(words[3]));
-        ask(&there, receives, words[4]);
+        const int moves = strcmp(verb, "receive") == 0 || strcmp(verb, "send") == 0;
+        if (count == 5 && moves)
+            exchange(connect_to(&there), verb, words[4]);
+        else if (count == 4 && strcmp(verb, "wait") == 0)
+            wait_for(&there);
+        else
+            return usage();
     } else {
-        fprintf(
-            stderr,
-            "usage: bulk local MIB SEGMENT | serve PORT COUNT | send|receive ADDRESS PORT MIB\n");
-        return 2;
+        return usage();
     }
     return 0;
 }
