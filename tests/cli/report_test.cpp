@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The verbs on recorded campaigns.
+#include "cli/report.hpp"
+
 #include <filesystem>
 #include <string>
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* replay LOAD COUNT: does the first COUNT operations of a load file of dbench 4 (recorded calls of
-   a client of a Windows file server) on the file system of the working directory, then removes
-   what they have left. dbench itself ends by time only; this does a fixed amount of work. It prints
-   how often it did what: the same numbers wherever the load's own answers were met. */
+   a client of a Windows file server), from its beginning again after its end, on the file system of
+   the working directory, then removes what they have left. dbench itself ends by time only; this
+   does a fixed amount of work. It prints how often it did what: the same numbers wherever the
+   load's own answers were met. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <dirent.h>
@@ -217,6 +218,14 @@ static void replay(char* line) {
     ++counts[kind];
 }
 
+/* As it was before the first operation. */
+static void clean_up(void) {
+    for (int i = 0; i < most_open; ++i)
+        if (handles[i].number != 0) close(handles[i].file);
+    memset(handles, 0, sizeof handles);
+    if (remove_tree("clients") < 0) fail("clients");
+}
+
 int main(int count, char** words) {
     const long wanted = count == 3 ? atol(words[2]) : 0;
     if (wanted < 1) {
@@ -230,13 +239,12 @@ int main(int count, char** words) {
     for (; done < wanted; ++done) {
         if (fgets(line, sizeof line, load) == NULL) {
             rewind(load);
+            clean_up();
             if (done == 0 || fgets(line, sizeof line, load) == NULL) fail(words[1]);
         }
         replay(line);
     }
-    for (int i = 0; i < most_open; ++i)
-        if (handles[i].number != 0) close(handles[i].file);
-    if (remove_tree("clients") < 0) fail("clients");
+    clean_up();
     for (int i = 0; i < kinds; ++i) printf("%s %ld\n", names[i], counts[i]);
     printf("operations %ld\nbytes_read %lld\nbytes_written %lld\n", done, bytes_read,
            bytes_written);

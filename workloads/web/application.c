@@ -4,6 +4,7 @@
      GET /dynamic/D/C/F/USER    file F of class C in directory D behind a line about the user
      GET /custom/D/C/F/USER     with the advertisement that the user is to see, out of a table
      GET /cgi/D/C/F/USER        by a program that is started for it
+     GET /stop                  ends it
      POST /post                 the same path in the body; a line is added to LOG
    A page is 64 bytes for that line, and the file. */
 #define _GNU_SOURCE
@@ -121,6 +122,10 @@ static char* read_request(int client) {
 static void serve(int client, const char* self, const char* documents, int log) {
     struct request request;
     char *path = read_request(client), *page, line[96];
+    if (path != NULL && strcmp(path, "/stop") == 0) {
+        answer(client, "200 OK", "", 0);
+        exit(0);
+    }
     if (path == NULL || parse(path, &request) < 0) {
         answer(client, "400 Bad Request", "", 0);
         return;

@@ -160,7 +160,8 @@ print map { ($w->{$_} // '') . "\n" } qw(name title licence image prepare);
 print map { "$_\n" } @{ $w->{packages} };
 for my $name (sort keys %{ $w->{programs} }) {
     my $p = $w->{programs}{$name};
-    print "$name\n", map { ($p->{$_} // '') . "\n" } qw(stands_for kinship generate before command after);
+    print "$name\n", map { ($p->{$_} // '') . "\n" }
+        qw(stands_for kinship generate before command after);
     print $p->{values} ? 1 : 0, ($p->{better} // '') eq 'higher' ? 1 : 0;
     print $p->{on_disk} ? 1 : 0, "\n";
     for my $size (sort keys %{ $p->{sizes} }) {
