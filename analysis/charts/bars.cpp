@@ -144,7 +144,7 @@ Chart draw_bars(const BarChart& whole) {
     script += ")\nset boxwidth 0.92\nset bmargin 4.6\n";
     script += fmt::format(
         "set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back "
-        "lc rgb '#444444' dt 2\n");
+        "lc rgb '#888888' dt 2\n");
     script += "plot ";
     for (std::size_t i = 0; i < chart.series.size(); ++i) {
         const BarChart::Series& series = chart.series[i];

@@ -82,13 +82,15 @@ std::vector<Suite> suites_of(const Evaluation& evaluation);
 
 /// A table of the paper: its row "null call" is measured as "null_call".
 struct PaperTable {
-    const char *figure, *title, *workload, *unit;
+    const char *figure, *title, *workload;
     struct Row {
-        const char *name, *metric;
+        const char *name, *program, *metric;  ///< no program: any
     };
     std::vector<Row> rows;
     /// Whom the paper has there.
     std::vector<const char*> platforms;
+    /// By size, of what is measured as a time for so many MiB and shown in Mb/s.
+    std::map<std::string, double> mib;
 };
 const std::vector<PaperTable>& paper_tables();
 

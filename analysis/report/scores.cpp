@@ -2,7 +2,6 @@
 // The sections of numbers: scores of workloads, claims, the paper's tables, single programs.
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -95,27 +94,37 @@ void add_claims(const Evaluation& evaluation, Document& document) {
 
 namespace {
 
+bool is_row(const PaperTable::Row& row, const Quantity& quantity) {
+    return quantity.metric == row.metric &&
+           (row.program[0] == '\0' || quantity.program == row.program);
+}
+
 /// What a platform has for a row of the paper's tables.
 std::string paper_cell(const Evaluation& evaluation, const std::string& platform,
                        const PaperTable& table, const PaperTable::Row& row) {
+    constexpr double megabits_per_mib = 8 * 1.048576;
     std::string mark = "-";
     for (const Measured& one : evaluation.measured) {
         if (one.point.platform != platform || one.point.workload != table.workload) continue;
         if (!one.mark().empty()) mark = one.mark();
-        for (const auto& [quantity, measure] : one.measures)
-            if (quantity.metric == row.metric && !measure.sample.empty())
-                return significant(estimate_median(measure.sample).value);
+        const auto mib = table.mib.find(one.point.size);
+        for (const auto& [quantity, measure] : one.measures) {
+            if (!is_row(row, quantity) || measure.sample.empty()) continue;
+            const double value = estimate_median(measure.sample).value;
+            if (table.mib.empty()) return significant(value);
+            if (mib != table.mib.end()) return significant(mib->second * megabits_per_mib / value);
+        }
     }
     return mark;
 }
 
 bool is_measured(const Evaluation& evaluation, const PaperTable& table) {
-    std::set<std::string> metrics;
-    for (const PaperTable::Row& row : table.rows) metrics.insert(row.metric);
     return std::ranges::any_of(evaluation.measured, [&](const Measured& one) {
         return one.point.workload == table.workload &&
                std::ranges::any_of(one.measures, [&](const auto& measure) {
-                   return metrics.contains(measure.first.metric);
+                   return std::ranges::any_of(table.rows, [&](const PaperTable::Row& row) {
+                       return is_row(row, measure.first);
+                   });
                });
     });
 }
@@ -138,11 +147,14 @@ Table paper_table(const Evaluation& evaluation, const PaperTable& table) {
         std::vector<std::string> cells{short_name(row.name)};
         for (const std::string& platform : platforms)
             cells.push_back(paper_cell(evaluation, platform, table, row));
-        for (const char* platform : table.platforms)
-            for (const PublishedFigure& figure : evaluation.published)
-                if (figure.figure == table.figure && figure.workload == row.name &&
-                    figure.platform == platform)
-                    cells.push_back(figure.text);
+        for (const char* platform : table.platforms) {
+            const auto figure =
+                std::ranges::find_if(evaluation.published, [&](const PublishedFigure& published) {
+                    return published.figure == table.figure && published.workload == row.name &&
+                           published.platform == platform;
+                });
+            cells.push_back(figure == evaluation.published.end() ? "-" : figure->text);
+        }
         result.rows.push_back(cells);
     }
     return result;
