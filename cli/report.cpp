@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "analysis/paper/paper.hpp"
 #include "analysis/report/report.hpp"
 #include "analysis/text/numbers.hpp"
 #include "cli/arguments.hpp"
@@ -25,10 +26,13 @@ constexpr const char* help =
     "and every chart with its data and gnuplot script. The first picture is figure 3 of the SOSP\n"
     "2003 paper, redrawn.\n"
     "\n"
+    "      --paper  instead: the paper, \"the evaluation of the SOSP 2003 paper, run again\", "
+    "with\n"
+    "               tables and figures from all these campaigns, in report/paper/ of the first\n"
     "      --json   print the verdicts on the claims and where the reports are\n"
     "\n"
     "Exit code: 0 all claims hold or are undecided, 1 a claim is not met, 2 a file is damaged or\n"
-    "of another version, 4 gnuplot is missing.\n";
+    "of another version, 4 gnuplot or, for the paper, pdflatex is missing.\n";
 
 Json json_of(const analysis::ClaimResult& result) {
     Json json{{"name", result.claim.name},
@@ -53,11 +57,20 @@ void print_claim(const analysis::ClaimResult& result) {
 }
 
 int run(std::span<const std::string> arguments) {
-    bool json = false;
+    bool json = false, paper = false;
     const std::vector<std::string> paths =
         CommandLine("report")
             .flag("json", json)
+            .flag("paper", paper)
             .parse(arguments, {1, CommandLine::any_number, "a campaign's folder"});
+    if (paper) {
+        const std::filesystem::path pdf = analysis::write_paper({paths.begin(), paths.end()});
+        if (json)
+            print_json("report", {{"paper", pdf.string()}});
+        else
+            fmt::print("{}\n", pdf.string());
+        return to_int(ExitCode::ok);
+    }
     bool all_hold = true;
     Json reports = Json::array();
     for (const std::string& path : paths) {

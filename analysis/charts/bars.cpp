@@ -13,6 +13,9 @@ namespace {
 constexpr double gap_before_published = 0.4, gap_between_groups = 1.6, fewest_slots = 26;
 constexpr double plot_width_px = 820, widest_text_px = 44;
 
+// Bars up to the first are shown whole; where one is higher, all are cut at the second.
+constexpr double highest_whole = 2, cut = 1.6;
+
 struct Placed {
     const BarChart::Bar* bar;
     double x;
@@ -51,6 +54,27 @@ double top_of(const BarChart::Bar& bar) {
     return bar.interval ? std::max(height, bar.interval->high) : height;
 }
 
+/// After as_drawn().
+bool is_cut_here(const BarChart::Bar& bar) { return bar.height == cut; }
+
+bool is_beyond(const BarChart::Bar& bar, double limit) { return bar.height.value_or(0) > limit; }
+
+/// The bars as they are drawn, cut where that is needed.
+BarChart as_drawn(BarChart chart) {
+    if (!is_cut(chart)) return chart;
+    for (BarChart::Group& group : chart.groups)
+        for (BarChart::Bar& bar : group.bars) {
+            if (is_beyond(bar, cut)) {
+                bar.text += fmt::format(" ({}x)", ratio_text(*bar.height));
+                bar.height = cut;
+                bar.interval.reset();
+            } else if (bar.interval) {
+                bar.interval->high = std::min(bar.interval->high, cut);
+            }
+        }
+    return chart;
+}
+
 /// Index i of the data: the bars of series i, then all texts and all that is missing.
 std::string data_of(const BarChart& chart, const Layout& layout) {
     std::string data = "# x height low high text, one block for each platform\n";
@@ -75,12 +99,23 @@ std::string data_of(const BarChart& chart, const Layout& layout) {
     data += "-1000 0 \"\"\n\n\n# without a value: x 0 text\n";
     for (const auto& [bar, x] : layout.bars)
         if (!bar->height) data += fmt::format("{} 0 {}\n", x, data_word(bar->text));
-    return data + "-1000 0 \"\"\n";
+    data += "-1000 0 \"\"\n\n\n# cut through: x y\n";
+    for (const auto& [bar, x] : layout.bars)
+        if (is_cut_here(*bar)) data += fmt::format("{} {}\n", x, cut * 0.94);
+    return data + "-1000 0\n";
 }
 
 }  // namespace
 
-Chart draw_bars(const BarChart& chart) {
+bool is_cut(const BarChart& chart) {
+    return std::ranges::any_of(chart.groups, [](const BarChart::Group& group) {
+        return std::ranges::any_of(
+            group.bars, [](const BarChart::Bar& bar) { return is_beyond(bar, highest_whole); });
+    });
+}
+
+Chart draw_bars(const BarChart& whole) {
+    const BarChart chart = as_drawn(whole);
     const Layout layout = place(chart);
     const double slots = std::max(layout.end, fewest_slots);
     const double margin = (slots - layout.end) / 2;
@@ -98,13 +133,15 @@ Chart draw_bars(const BarChart& chart) {
                  data_of(chart, layout)};
     std::string& script = result.script;
     script += fmt::format("set xrange [{}:{}]\nset yrange [0:{}]\n", -margin, layout.end + margin,
-                          top * (upright ? 1.1 : 1.24));
+                          top * (upright         ? 1.1
+                                 : is_cut(whole) ? 1.32
+                                                 : 1.24));
     script +=
         fmt::format("set ylabel {}\nunset mxtics\nset xtics scale 0 (", script_text(chart.y_label));
     for (std::size_t i = 0; i < chart.groups.size(); ++i)
         script += fmt::format("{}{} {}", i == 0 ? "" : ", ", script_text(chart.groups[i].label),
                               layout.group_middles[i]);
-    script += ")\nset boxwidth 0.92\nset bmargin 3.6\n";
+    script += ")\nset boxwidth 0.92\nset bmargin 4.6\n";
     script += fmt::format(
         "set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back "
         "lc rgb '#444444' dt 2\n");
@@ -125,10 +162,12 @@ Chart draw_bars(const BarChart& chart) {
                 i);
     const char* const turn = upright ? "center offset 0,0.6" : "rotate left offset 0,0.35";
     script += fmt::format(
-        "data index {} using 1:2:3 with labels {} font ',9' notitle, \\\n"
-        "     data index {} using 1:2:3 with labels rotate left offset 0,0.35 font ',9' "
-        "tc rgb '#aa0000' notitle\n",
-        chart.series.size(), turn, chart.series.size() + 1);
+        "data index {} using 1:2:3 with labels {} font small notitle, \\\n"
+        "     data index {} using 1:2:3 with labels rotate left offset 0,0.35 font small "
+        "tc rgb '#aa0000' notitle, \\\n"
+        "     data index {} using ($1-0.6):($2-0.02):(1.2):(0.04) with vectors nohead lw 5 "
+        "lc rgb 'white' notitle\n",
+        chart.series.size(), turn, chart.series.size() + 1, chart.series.size() + 2);
     return result;
 }
 

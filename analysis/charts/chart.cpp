@@ -60,11 +60,11 @@ void draw(const Chart& chart, const fs::path& folder) {
         write_head(script, chart, stem + ".svg and " + stem + ".png");
         script << fmt::format(
             "set terminal svg size {},{} dynamic noenhanced background rgb 'white' "
-            "font 'sans-serif,13'\nset output '{}.svg'\n",
+            "font 'sans-serif,13'\nsmall = ',11'\nset output '{}.svg'\n",
             chart.width, chart.height, stem);
         script << style << chart.script;
         script << fmt::format(
-            "set terminal pngcairo size {},{} noenhanced font 'sans,10'\n"
+            "set terminal pngcairo size {},{} noenhanced font 'sans,10'\nsmall = ',9'\n"
             "set output '{}.png'\nreplot\nset output\n",
             chart.width, chart.height, stem);
         if (!script.good())
@@ -81,7 +81,7 @@ void draw_pdf(const Chart& chart, const fs::path& folder) {
         Gnuplot script{">" + (folder / (stem + ".gp")).string()};
         write_head(script, chart, stem + ".pdf");
         script << fmt::format(
-            "set terminal pdfcairo size {:.2f}in,{:.2f}in noenhanced font 'sans,9'\n"
+            "set terminal pdfcairo size {:.2f}in,{:.2f}in noenhanced font 'sans,9'\nsmall = ',8'\n"
             "set output '{}.pdf'\n",
             chart.width / 110.0, chart.height / 110.0, stem);
         script << style << chart.script << "set output\n";

@@ -75,14 +75,15 @@ Chart draw_dots(const DotChart& chart) {
                  "",
                  layout.boxes + layout.dots + "\n"};
     std::string& script = result.script;
-    script += fmt::format("set xrange [0:{}]\nset ylabel {}\nset xtics scale 0 ({})\n", layout.end,
-                          script_text(chart.y_label), layout.tics);
+    script +=
+        fmt::format("set xrange [0:{}]\nset ylabel {}\nset xtics scale 0 ({})\nset bmargin 3.4\n",
+                    layout.end, script_text(chart.y_label), layout.tics);
     // Where the slowest is far from the fastest, small ratios would all lie on the axis.
     const bool is_wide = layout.low > 0 && layout.high / layout.low > 8;
     script += is_wide ? log_axis("y", layout.low, layout.high)
                       : fmt::format("set yrange [0:{}]\n", std::max(1.0, layout.high) * 1.08);
     script +=
-        "set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back lc rgb '#444444' dt 2\n"
+        "set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back lc rgb '#888888' dt 2\n"
         "set boxwidth 0.7\nset style fill solid 0.15 border lc rgb '#666666'\n"
         "plot data index 0 using 1:2:3:4:5 with candlesticks lc rgb '#888888' notitle "
         "whiskerbars 0.4, \\\n"

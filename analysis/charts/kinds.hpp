@@ -41,6 +41,8 @@ struct BarChart {
     std::vector<Group> groups;
 };
 Chart draw_bars(const BarChart& chart);
+/// Some bar is so much higher than 1 that the others would not be seen beside it: it is cut.
+bool is_cut(const BarChart& chart);
 
 /// Every value as a dot, over a box of quartiles where there are five values or more.
 struct DotChart {

@@ -48,7 +48,7 @@ Chart draw_forest(const ForestChart& chart) {
         "set grid xtics lc rgb '#dddddd' lt 1 lw 1\n",
         static_cast<double>(chart.rows.size()) - 0.3, tics);
     script +=
-        "set arrow 1 from first 1,graph 0 to first 1,graph 1 nohead back lc rgb '#444444' dt 2\n";
+        "set arrow 1 from first 1,graph 0 to first 1,graph 1 nohead back lc rgb '#888888' dt 2\n";
     for (std::size_t i = 0; i < chart.series.size(); ++i) {
         const Look& look = chart.series[i].look;
         script += fmt::format(
@@ -99,7 +99,7 @@ Chart draw_run_order(const RunOrderChart& chart) {
         "to the median of its kind\"\nset xrange [0:{}]\nset yrange [{:.6g}:{:.6g}]\n",
         last + 1, low - margin * (chart.lost.empty() ? 1 : 2.2), high + margin);
     script +=
-        "set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back lc rgb '#444444' dt 2\n";
+        "set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back lc rgb '#888888' dt 2\n";
     const std::size_t count = chart.series.size();
     for (std::size_t i = 0; i < count; ++i)
         script += fmt::format(
@@ -113,7 +113,7 @@ Chart draw_run_order(const RunOrderChart& chart) {
     script += fmt::format(
         "{}data index {} using 1:2 with points pt 6 ps 2.2 lw 1.5 lc rgb "
         "'#aa0000' {}, \\\n     data index {} using 1:(graph_low):2 with labels "
-        "rotate left font ',9' tc rgb '#aa0000' notitle\n",
+        "rotate left font small tc rgb '#aa0000' notitle\n",
         count == 0 ? "plot " : ", \\\n     ", count, any_noisy ? "title \"noisy host\"" : "notitle",
         count + 1);
     script.insert(0, fmt::format("graph_low = {:.6g}\n", low - margin * 2.1));

@@ -11,6 +11,7 @@ namespace {
 constexpr double significance = 0.05;
 
 Change judge(const Comparison& one, double threshold) {
+    if (one.change == Change::same) return Change::same;
     if (!one.speed.interval) return Change::unclear;
     const Interval& interval = *one.speed.interval;
     const double most = 1 + threshold, least = 1 / most;
@@ -56,6 +57,7 @@ void compare_points(const Measured& before, const Measured& after, CompareResult
         one.after = estimate_median(mine.sample);
         one.speed = speed_ratio(mine, found->second);
         one.delta = cliffs_delta(mine.sample.flat(), found->second.sample.flat());
+        if (mine.sample.runs == found->second.sample.runs) one.change = Change::same;
         result.comparisons.push_back(one);
     }
 }

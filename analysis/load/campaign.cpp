@@ -2,6 +2,7 @@
 #include "analysis/load/campaign.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -64,7 +65,10 @@ auto plain_rows(const RecordFile& file, const char* object,
     return plain_ones;
 }
 
-void load_run(const fs::path& folder, Run& run) {
+/// Traces are long, and a report shows the beginnings of a few.
+constexpr std::size_t most_events = 200'000, most_samples = 100'000, most_traces = 4;
+
+void load_run(const fs::path& folder, Run& run, bool with_trace) {
     // A name from a file is no way out of its folder.
     if (fs::path{run.file}.filename() != run.file)
         throw ConfigError{fmt::format("{}: run {} names a file in another folder: {}",
@@ -73,10 +77,11 @@ void load_run(const fs::path& folder, Run& run) {
     run.meta = file.attributes("/meta");
     if (file.has("/result/values"))
         run.values = plain_rows<record::Value>(file, "/result/values", record::value_columns);
-    if (file.has("/trace/events")) run.events = file.table("/trace/events");
+    if (with_trace && file.has("/trace/events"))
+        run.events = file.table("/trace/events", most_events);
     if (file.has("/series"))
         for (const std::string& name : file.names("/series"))
-            run.series[name] = file.table("/series/" + name);
+            run.series[name] = file.table("/series/" + name, most_samples);
 }
 
 void load_host(const fs::path& path, Campaign& campaign) {
@@ -102,6 +107,7 @@ const Cell& Campaign::cell_of(const Run& run) const {
 
 const char* status_name(Status status) {
     const auto code = static_cast<std::size_t>(status);
+    if (status == Status::dnr) return "DNR";
     return code < record::status_names.size() ? record::status_names[code] : "unknown";
 }
 
@@ -132,8 +138,14 @@ Campaign load_campaign(const fs::path& path) {
         campaign.differences =
             plain_rows<record::Difference>(file, "/differences", record::difference_columns);
     check(campaign, index);
-    for (Run& run : campaign.runs)
-        if (!run.file.empty()) load_run(campaign.folder, run);
+    // The first of each cell: a repetition shows the same.
+    std::set<std::uint32_t> traced;
+    for (Run& run : campaign.runs) {
+        if (run.file.empty()) continue;
+        const bool is_first = run.status == Status::ok && traced.size() < most_traces &&
+                              traced.insert(run.cell).second;
+        load_run(campaign.folder, run, is_first);
+    }
     if (fs::exists(campaign.folder / "host.h5")) load_host(campaign.folder / "host.h5", campaign);
     return campaign;
 }

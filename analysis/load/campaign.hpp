@@ -49,7 +49,7 @@ struct Run {
     std::vector<Value> values;                ///< of a run of any status, as far as it came
     std::map<std::string, std::string> meta;  ///< the attributes of /meta, as text
     std::map<std::string, Columns> series;    ///< by name
-    Columns events;                           ///< /trace/events; no columns where there are none
+    Columns events;  ///< the first of /trace/events, of some runs; else no columns
 };
 
 struct Claim {
@@ -79,6 +79,7 @@ struct Campaign {
 /// is missing, truncated, of another kind or another version.
 Campaign load_campaign(const std::filesystem::path& path);
 
+/// For people: the name in the file, but "DNR" (did not run) in capitals, as the field writes it.
 const char* status_name(Status status);
 
 }  // namespace ring3::analysis

@@ -15,7 +15,7 @@ namespace ring3::analysis {
 namespace {
 
 /// A file of this size has no honest table with more rows.
-constexpr hsize_t most_rows = hsize_t{1} << 32;
+constexpr hsize_t most_honest_rows = hsize_t{1} << 32;
 
 H5::EnumType enum_type(std::span<const char* const> names) {
     H5::EnumType type{H5::PredType::NATIVE_UINT8};
@@ -208,7 +208,7 @@ std::vector<std::string> RecordFile::names(const std::string& group) const {
 std::size_t RecordFile::count(const std::string& object) const {
     return open_->guarded(object, [&] {
         const auto points = open_->table(object).getSpace().getSimpleExtentNpoints();
-        if (points < 0 || static_cast<hsize_t>(points) > most_rows)
+        if (points < 0 || static_cast<hsize_t>(points) > most_honest_rows)
             throw H5::DataSetIException{"count", "it has no honest number of rows"};
         return static_cast<std::size_t>(points);
     });
@@ -232,11 +232,19 @@ void RecordFile::read(const std::string& object, std::span<const record::Column>
 
 namespace {
 
+void read_first(const H5::DataSet& set, std::size_t rows, const H5::DataType& type, void* to) {
+    if (rows == 0) return;
+    const hsize_t count = rows, start = 0;
+    const H5::DataSpace all = set.getSpace();
+    all.selectHyperslab(H5S_SELECT_SET, &count, &start);
+    set.read(to, type, H5::DataSpace{1, &count}, all);
+}
+
 std::vector<double> numbers_of(const H5::DataSet& set, const std::string& name, std::size_t rows) {
     std::vector<double> numbers(rows);
     H5::CompType one{sizeof(double)};
     one.insertMember(name, 0, H5::PredType::NATIVE_DOUBLE);
-    if (rows > 0) set.read(numbers.data(), one);
+    read_first(set, rows, one, numbers.data());
     return numbers;
 }
 
@@ -245,7 +253,7 @@ std::vector<std::string> texts_of(const H5::DataSet& set, const std::string& nam
     std::vector<char> bytes(rows * size);
     H5::CompType one{size};
     one.insertMember(name, 0, text_type(size));
-    if (rows > 0) set.read(bytes.data(), one);
+    read_first(set, rows, one, bytes.data());
     std::vector<std::string> texts;
     for (std::size_t i = 0; i < rows; ++i) {
         const char* const at = bytes.data() + i * size;
@@ -260,7 +268,7 @@ std::vector<std::string> categories_of(const H5::DataSet& set, const std::string
     std::vector<std::uint8_t> codes(rows * size);
     H5::CompType one{size};
     one.insertMember(name, 0, type);
-    if (rows > 0) set.read(codes.data(), one);
+    read_first(set, rows, one, codes.data());
     std::vector<std::string> texts;
     for (std::size_t i = 0; i < rows; ++i)
         texts.push_back(type.nameOf(codes.data() + i * size, 64));
@@ -269,8 +277,8 @@ std::vector<std::string> categories_of(const H5::DataSet& set, const std::string
 
 }  // namespace
 
-Columns RecordFile::table(const std::string& object) const {
-    const std::size_t rows = count(object);
+Columns RecordFile::table(const std::string& object, std::size_t most_rows) const {
+    const std::size_t rows = std::min(count(object), most_rows);
     return open_->guarded(object, [&] {
         const H5::DataSet set = open_->table(object);
         const H5::CompType type = set.getCompType();

@@ -39,8 +39,8 @@ public:
         read(object, columns, sizeof(Row), rows.data());
         return rows;
     }
-    /// A table of any columns.
-    Columns table(const std::string& object) const;
+    /// The first rows of a table of any columns.
+    Columns table(const std::string& object, std::size_t most_rows) const;
 
 private:
     struct Open;

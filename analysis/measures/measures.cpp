@@ -94,7 +94,7 @@ std::string Measured::mark() const {
     // The gravest first.
     for (const Status status :
          {Status::dnr, Status::failed, Status::timeout, Status::interrupted, Status::skipped})
-        if (runs.contains(status)) return status == Status::dnr ? "DNR" : status_name(status);
+        if (runs.contains(status)) return status_name(status);
     return runs.empty() ? "not run" : "no value";
 }
 
@@ -109,6 +109,12 @@ std::vector<Measured> measure(const Campaign& campaign) {
         note_quantities(run, measured);
     }
     for (Measured& measured : all) add_values(campaign, measured);
+    std::map<std::pair<std::string, std::string>, std::size_t> place;
+    const auto workload = [](const Measured& one) {
+        return std::pair{one.point.workload, one.point.size};
+    };
+    for (const Measured& one : all) place.emplace(workload(one), place.size());
+    std::ranges::stable_sort(all, {}, [&](const Measured& one) { return place[workload(one)]; });
     return all;
 }
 

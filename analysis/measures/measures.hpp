@@ -53,7 +53,7 @@ struct Measured {
     std::string mark() const;
 };
 
-/// In the order of the campaign's cells.
+/// By workload, each in the order of the campaign's cells.
 std::vector<Measured> measure(const Campaign& campaign);
 
 /// The point that `measured` is compared with: the baseline's of the same workload and size, of the

@@ -12,7 +12,8 @@ void add_environment(const Evaluation& evaluation, Document& document) {
     Table table{{"what", "value"}, {}, ""};
     table.rows.push_back({"recorded by", campaign.generator});
     table.rows.push_back({"SHA-256 of the descriptor", campaign.descriptor_sha256});
-    for (const auto& [name, value] : campaign.host) table.rows.push_back({name, value});
+    for (const auto& [name, value] : campaign.host)
+        if (!value.empty()) table.rows.push_back({name, value});
     document.add(table);
     if (campaign.host.empty())
         document.paragraph("There is no host.h5: nothing is known of the host.");

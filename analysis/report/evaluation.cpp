@@ -2,6 +2,7 @@
 #include "analysis/report/evaluation.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -19,6 +20,23 @@ std::string Evaluation::kind_of(const std::string& platform) const {
     for (const Measured& one : measured)
         if (one.point.platform == platform) return one.point.platform_kind;
     return "";
+}
+
+bool Evaluation::has_baseline_only() const {
+    return std::ranges::all_of(
+        measured, [&](const Measured& one) { return one.point.platform == campaign.baseline; });
+}
+
+const Measured* Evaluation::baseline_of(const Measured& one) const {
+    if (!has_baseline_only()) return analysis::baseline_of(measured, one, campaign.baseline);
+    const auto first = std::ranges::find_if(measured, [&](const Measured& other) {
+        return other.point.workload == one.point.workload && other.point.size == one.point.size;
+    });
+    return &*first;
+}
+
+std::string Evaluation::baseline_name() const {
+    return has_baseline_only() && !measured.empty() ? measured[0].point.label() : campaign.baseline;
 }
 
 bool Evaluation::has_both_clocks() const {
@@ -42,28 +60,59 @@ Evaluation evaluate(Campaign campaign) {
 
 const std::vector<Figure3Row>& figure3_rows() {
     static const std::vector<Figure3Row> rows{
-        {"spec-int-like", "SPEC INT2000", {}},
-        {"kernel-build", "Linux build time", {}},
-        {"ir", "OSDB-IR", {"throughput", "tps"}},
-        {"oltp", "OSDB-OLTP", {"throughput", "tps"}},
-        {"dbench", "dbench", {"throughput"}},
-        {"web", "SPEC WEB99", {"conforming", "conforming_connections"}},
+        {"SPEC INT2000", "spec-int-like", {{"", "", ""}}},
+        {"Linux build time", "kernel-build", {{"", "", ""}}},
+        {"OSDB-IR", "osdb-like", {{"ir", "", ""}}},
+        {"OSDB-OLTP", "osdb-like", {{"oltp", "", ""}, {"oltp-nosync", "", "without fsync"}}},
+        {"dbench", "dbench", {{"timed", "throughput", ""}, {"fixed", "", "fixed work"}}},
+        {"SPEC WEB99", "web", {{"conforming", "conforming", ""}, {"closed", "", "closed loop"}}},
     };
     return rows;
 }
 
-std::vector<Quantity> score_members(const Evaluation& evaluation, const std::string& workload,
-                                    const std::string& size) {
-    const std::vector<Quantity> all = members_of(evaluation.measured, workload, size);
-    const auto row = std::ranges::find(figure3_rows(), workload, &Figure3Row::workload);
-    if (row == figure3_rows().end()) return all;
-    for (const char* metric : row->metrics) {
-        std::vector<Quantity> chosen;
-        for (const Quantity& quantity : all)
-            if (quantity.metric == metric) chosen.push_back(quantity);
-        if (!chosen.empty()) return chosen;
+namespace {
+
+std::vector<Quantity> chosen(const std::vector<Quantity>& all, const Figure3Row::Choice& choice) {
+    const std::string program = choice.program, metric = choice.metric;
+    std::vector<Quantity> result;
+    for (const Quantity& quantity : all)
+        if ((program.empty() || quantity.program == program) &&
+            (metric.empty() || quantity.metric == metric))
+            result.push_back(quantity);
+    return result;
+}
+
+}  // namespace
+
+std::string Suite::label() const {
+    const std::string sized = size.empty() ? workload : fmt::format("{} ({})", workload, size);
+    // Where one workload has several rows, the row tells which is meant.
+    std::string text = sized;
+    if (row != nullptr && workload == "osdb-like") text += fmt::format(": {}", row->title);
+    return remark.empty() ? text : fmt::format("{}, {}", text, remark);
+}
+
+std::vector<Suite> suites_of(const Evaluation& evaluation) {
+    std::vector<Suite> suites;
+    for (const Measured& one : evaluation.measured) {
+        if (std::ranges::any_of(suites, [&](const Suite& suite) { return suite.holds(one); }))
+            continue;
+        const auto& [workload, size] = std::tie(one.point.workload, one.point.size);
+        const std::vector<Quantity> all = members_of(evaluation.measured, workload, size);
+        const std::size_t before = suites.size();
+        for (const Figure3Row& row : figure3_rows()) {
+            if (row.workload != workload) continue;
+            for (const Figure3Row::Choice& choice : row.choices) {
+                std::vector<Quantity> members = chosen(all, choice);
+                if (members.empty()) continue;
+                suites.push_back({workload, size, &row, choice.remark, std::move(members)});
+                break;
+            }
+        }
+        // Also where nothing was measured: what happened is to be told.
+        if (suites.size() == before) suites.push_back({workload, size, nullptr, "", all});
     }
-    return all;
+    return suites;
 }
 
 const std::vector<PaperTable>& paper_tables() {

@@ -22,9 +22,12 @@ struct Evaluation {
     std::vector<ClaimResult> claims;
     std::vector<PublishedFigure> published;
 
-    const Measured* baseline_of(const Measured& one) const {
-        return analysis::baseline_of(measured, one, campaign.baseline);
-    }
+    /// With what a point is compared: the baseline's point, or, where there is no other platform
+    /// than the baseline, its first point of the same workload.
+    const Measured* baseline_of(const Measured& one) const;
+    /// For heads and axes.
+    std::string baseline_name() const;
+    bool has_baseline_only() const;
     /// The platforms that have points, in their order.
     std::vector<std::string> platforms() const;
     std::string kind_of(const std::string& platform) const;
@@ -53,13 +56,29 @@ void add_method(const Evaluation& evaluation, Document& document);
 
 /// A row of figure 3: which workload stands in it here, and how.
 struct Figure3Row {
-    const char *workload, *title;
-    std::vector<const char*> metrics;  ///< the first of these that was measured; empty: all
+    const char *title, *workload;
+    /// What of the workload: the first of these that was measured. Empty words: any.
+    struct Choice {
+        const char *program, *metric, *remark;
+    };
+    std::vector<Choice> choices;
 };
 const std::vector<Figure3Row>& figure3_rows();
-/// What of a workload makes its score.
-std::vector<Quantity> score_members(const Evaluation& evaluation, const std::string& workload,
-                                    const std::string& size);
+
+/// What gives one score: a row of figure 3, or a whole workload that stands in none.
+struct Suite {
+    std::string workload, size;
+    const Figure3Row* row = nullptr;
+    std::string remark;  ///< how it differs from what usually stands in its row
+    std::vector<Quantity> members;
+
+    std::string label() const;
+    bool holds(const Measured& one) const {
+        return one.point.workload == workload && one.point.size == size;
+    }
+};
+/// In the order of the campaign's workloads.
+std::vector<Suite> suites_of(const Evaluation& evaluation);
 
 /// A table of the paper: its row "null call" is measured as "null_call".
 struct PaperTable {

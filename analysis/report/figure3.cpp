@@ -49,7 +49,7 @@ public:
 
 private:
     std::size_t series_of(const Point& point);
-    void add_group(const Figure3Row& row, const std::string& size, bool is_only_size);
+    void add_group(const Suite& suite, bool is_only_size);
     BarChart::Bar bar_of(const Measured& one, const std::vector<Quantity>& members);
     void add_published(const Figure3Row& row, BarChart::Group& group);
     void order_published_last();
@@ -85,7 +85,8 @@ BarChart::Bar Builder::bar_of(const Measured& one, const std::vector<Quantity>& 
     bar.height = result.speed->value;
     if (&one != base) {
         bar.interval = result.speed->interval;
-        (result.speed->how == Estimate::How::exact ? any_exact_ : any_wall_) = true;
+        if (bar.interval)
+            (result.speed->how == Estimate::How::exact ? any_exact_ : any_wall_) = true;
     }
     const std::optional<Absolute> number = absolute(one, members);
     bar.text = number ? significant(number->value) : "";
@@ -109,27 +110,27 @@ void Builder::add_published(const Figure3Row& row, BarChart::Group& group) {
     }
 }
 
-/// "s | 2003: score": the units of the numbers on top.
+/// The units of the numbers on top, here and there.
 std::string units(const std::string& here, const PublishedFigure* published) {
     std::string there = published == nullptr ? "" : published->unit;
     there = there.substr(0, there.find(" ("));
     if (there.empty() || there == here) return here;
-    return here.empty() ? "2003: " + there : fmt::format("{} | 2003: {}", here, there);
+    return here.empty() ? "2003: " + there : fmt::format("{}\n2003: {}", here, there);
 }
 
-void Builder::add_group(const Figure3Row& row, const std::string& size, bool is_only_size) {
-    const std::vector<Quantity> members = score_members(evaluation_, row.workload, size);
+void Builder::add_group(const Suite& suite, bool is_only_size) {
     BarChart::Group group;
     std::string unit;
     for (const Measured& one : evaluation_.measured) {
-        if (one.point.workload != row.workload || one.point.size != size) continue;
-        group.bars.push_back(bar_of(one, members));
-        if (const auto number = absolute(one, members)) unit = number->unit;
+        if (!suite.holds(one)) continue;
+        group.bars.push_back(bar_of(one, suite.members));
+        if (const auto number = absolute(one, suite.members)) unit = number->unit;
     }
-    add_published(row, group);
+    add_published(*suite.row, group);
     group.label =
-        fmt::format("{}{}\n{}", row.title, is_only_size ? "" : " " + size,
-                    units(unit, absolute_of(evaluation_, row.title, of_paper[0].platform)));
+        fmt::format("{}{}\n{}{}{}", suite.row->title, is_only_size ? "" : " " + suite.size,
+                    suite.remark, suite.remark.empty() ? "" : ", ",
+                    units(unit, absolute_of(evaluation_, suite.row->title, of_paper[0].platform)));
     bars_.groups.push_back(group);
 }
 
@@ -149,15 +150,6 @@ void Builder::order_published_last() {
         for (BarChart::Bar& bar : group.bars) bar.series = place[bar.series];
 }
 
-std::vector<std::string> sizes_of(const Evaluation& evaluation, const std::string& workload) {
-    std::vector<std::string> sizes;
-    for (const Measured& one : evaluation.measured)
-        if (one.point.workload == workload &&
-            std::ranges::find(sizes, one.point.size) == sizes.end())
-            sizes.push_back(one.point.size);
-    return sizes;
-}
-
 std::string alt_of(const BarChart& chart) {
     std::string text = "Bar chart, speed relative to the baseline. ";
     for (const BarChart::Group& group : chart.groups) {
@@ -173,13 +165,18 @@ std::string alt_of(const BarChart& chart) {
 }
 
 std::optional<Chart> Builder::chart() {
+    const std::vector<Suite> suites = suites_of(evaluation_);
     for (const Figure3Row& row : figure3_rows()) {
-        const std::vector<std::string> sizes = sizes_of(evaluation_, row.workload);
-        for (const std::string& size : sizes) add_group(row, size, sizes.size() == 1);
+        const auto is_its = [&](const Suite& suite) { return suite.row == &row; };
+        const auto sizes = std::ranges::count_if(suites, is_its);
+        for (const Suite& suite : suites)
+            if (is_its(suite)) add_group(suite, sizes == 1);
     }
-    if (bars_.groups.empty() || bars_.series.size() > most_series + std::size(of_paper))
-        return std::nullopt;
     const std::string& base = evaluation_.campaign.baseline;
+    // A sweep of one platform has nobody to stand beside; its curves show it.
+    if (bars_.groups.empty() || evaluation_.has_baseline_only() ||
+        bars_.series.size() > most_series + std::size(of_paper))
+        return std::nullopt;
     order_published_last();
     bars_.y_label = fmt::format("speed relative to {}", base);
     bars_.about = {"figure3", fmt::format("Speed relative to {}, beside the figures of 2003", base),
@@ -193,7 +190,11 @@ std::optional<Chart> Builder::chart() {
         caption +=
             "Lines are 95% intervals of the ratio (hierarchical bootstrap over runs and "
             "iterations). ";
+    else if (!any_exact_)
+        caption += "One run tells of no interval. ";
     if (any_exact_) caption += "Ratios under the virtual clock are exact. ";
+    if (is_cut(bars_))
+        caption += "A bar that is cut at the upper edge has its height beside its number. ";
     caption +=
         "Hatched: published figures (Barham et al., SOSP 2003, figure 3), relative to the Linux of "
         "that time on other hardware with other programs; they are in no statistic.";

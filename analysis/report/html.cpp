@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <array>
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <string_view>
@@ -12,12 +12,13 @@ namespace ring3::analysis {
 namespace {
 
 constexpr std::string_view style = R"(
-:root { color-scheme: light dark; --line: #bbb; --soft: #f3f3f3; --warn: #fff3cd; --ink: #1a1a1a; --paper: #fff; }
+:root { color-scheme: light dark; --line: #bbb; --soft: #f3f3f3; --warn: #fff3cd;
+  --ink: #1a1a1a; --paper: #fff; }
 @media (prefers-color-scheme: dark) {
   :root { --line: #555; --soft: #242424; --warn: #4a3b00; --ink: #e8e8e8; --paper: #161616; }
 }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 1000px; margin: 2rem auto; padding: 0 1rem; }
+  max-width: 1200px; margin: 2rem auto; padding: 0 1rem; }
 h1, h2, h3 { line-height: 1.25; } h2 { margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
 figure { margin: 1.5rem 0; } figure img { max-width: 100%; height: auto; background: #fff; }
 figcaption, caption { font-size: .9rem; text-align: left; padding: .3rem 0; }
@@ -25,7 +26,8 @@ figcaption, caption { font-size: .9rem; text-align: left; padding: .3rem 0; }
 table { border-collapse: collapse; font-size: .92rem; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.number, th.number { text-align: right; }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 th { background: var(--soft); } th button { all: unset; cursor: pointer; }
 th button:focus-visible { outline: 2px solid; }
 th[aria-sort=ascending] button::after { content: " \2191"; }
@@ -35,6 +37,7 @@ pre { background: var(--soft); padding: .8rem; overflow-x: auto; font-size: .85r
 @media print {
   body { max-width: none; margin: 0; font-size: 10pt; color: #000; background: #fff; }
   figure, tr, .warning { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  table { font-size: 7.5pt; } th, td { padding: 1pt 3pt; } td.number { white-space: normal; }
   .table { overflow: visible; } th { background: #eee; }
 }
 )";
@@ -102,12 +105,18 @@ std::string base64(std::string_view bytes) {
     return result;
 }
 
-/// "0.95 [0.9, 1.0]", "-" and "exact" belong to a column of numbers.
+/// "0.95", "[0.9, 1.0] 75%", "-" and "exact" belong to a column of numbers.
 bool is_number(std::string_view text) {
-    return !text.empty() &&
-           (text == "exact" || text == "-" || text.find_first_of("0123456789") == 0 ||
-            (text.size() > 1 && (text[0] == '[' || text[0] == '-') &&
-             text.find_first_of("0123456789") == 1));
+    return text == "exact" || text == "-" ||
+           (text.find_first_of("0123456789") != text.npos &&
+            text.find_first_not_of("0123456789.,-[]% ") == text.npos);
+}
+
+/// Most of its cells are: what stands in the place of a number goes with them.
+bool is_column_of_numbers(const Table& table, std::size_t column) {
+    const auto numbers =
+        std::ranges::count_if(table.rows, [&](const auto& row) { return is_number(row[column]); });
+    return 2 * numbers > std::ssize(table.rows);
 }
 
 struct Writer {
@@ -142,14 +151,17 @@ struct Writer {
         if (!table.caption.empty())
             html += fmt::format("<caption>{}</caption>\n", escaped(table.caption));
         html += "<thead><tr>";
-        for (const std::string& head : table.head)
-            html += fmt::format("<th scope=\"col\"><button>{}</button></th>", escaped(head));
+        std::vector<const char*> classes;
+        for (std::size_t i = 0; i < table.head.size(); ++i) {
+            classes.push_back(is_column_of_numbers(table, i) ? " class=\"number\"" : "");
+            html += fmt::format("<th scope=\"col\"{}><button>{}</button></th>", classes.back(),
+                                escaped(table.head[i]));
+        }
         html += "</tr></thead>\n<tbody>\n";
         for (const auto& row : table.rows) {
             html += "<tr>";
-            for (const std::string& cell : row)
-                html += fmt::format("<td{}>{}</td>", is_number(cell) ? " class=\"number\"" : "",
-                                    escaped(cell));
+            for (std::size_t i = 0; i < row.size(); ++i)
+                html += fmt::format("<td{}>{}</td>", classes[i], escaped(row[i]));
             html += "</tr>\n";
         }
         html += "</tbody></table></div>\n";

@@ -26,27 +26,28 @@ std::string workload_text(const Point& point) {
     return point.size.empty() ? point.workload : fmt::format("{} ({})", point.workload, point.size);
 }
 
-std::vector<std::string> score_row(const Evaluation& evaluation, const Measured& one) {
-    const std::vector<Quantity> members =
-        score_members(evaluation, one.point.workload, one.point.size);
-    const std::optional<Absolute> number = absolute(one, members);
-    std::string absolute_text = number ? significant(number->value, 4) : "-";
-    std::string ratio = "-", interval = "-";
+std::vector<std::string> score_row(const Evaluation& evaluation, const Suite& suite,
+                                   const Measured& one) {
+    // A sum of latencies of all kinds says nothing.
+    const bool has_absolute = suite.row != nullptr || suite.members.size() == 1;
+    const std::optional<Absolute> number =
+        has_absolute ? absolute(one, suite.members) : std::nullopt;
+    const std::string mark = one.mark();
+    std::string ratio = mark.empty() ? std::string{"-"} : mark, interval = "-";
     const Measured* const base = evaluation.baseline_of(one);
-    if (base != nullptr && one.mark().empty()) {
-        const Score result = score(one, *base, members);
+    if (base != nullptr && mark.empty()) {
+        const Score result = score(one, *base, suite.members);
         if (result.speed) {
             ratio = ratio_text(result.speed->value);
-            interval = &one == base ? "-" : interval_text(*result.speed);
+            interval = base == &one ? "-" : interval_text(*result.speed);
         } else {
-            ratio =
-                fmt::format("no score: {} of {} missing", result.missing.size(), members.size());
+            ratio = fmt::format("no score: {} of {} missing", result.missing.size(),
+                                suite.members.size());
         }
     }
-    if (!one.mark().empty()) ratio = one.mark();
-    return {workload_text(one.point),
+    return {suite.label(),
             evaluation.label(one.point),
-            absolute_text,
+            number ? significant(number->value, 4) : "-",
             number ? number->unit : "",
             ratio,
             interval,
@@ -58,12 +59,13 @@ std::vector<std::string> score_row(const Evaluation& evaluation, const Measured&
 void add_scores(const Evaluation& evaluation, Document& document) {
     document.heading("Scores");
     Table table{{"workload", "platform", "absolute", "unit",
-                 fmt::format("speed / {}", evaluation.campaign.baseline), "interval", "runs"},
+                 fmt::format("speed / {}", evaluation.baseline_name()), "interval", "runs"},
                 {},
                 "Absolute: the sum of the programs' times, or the harmonic mean of their rates. "
                 "Speed: geometric mean of the ratios, higher is better."};
-    for (const Measured& one : evaluation.measured)
-        table.rows.push_back(score_row(evaluation, one));
+    for (const Suite& suite : suites_of(evaluation))
+        for (const Measured& one : evaluation.measured)
+            if (suite.holds(one)) table.rows.push_back(score_row(evaluation, suite, one));
     document.add(table);
     for (const Measured& one : evaluation.measured)
         for (const std::string& what : one.not_repeated)
@@ -180,21 +182,23 @@ std::vector<std::string> program_row(const Evaluation& evaluation, const Measure
                 ratio_interval = interval_text(speed);
                 const double delta =
                     cliffs_delta(measure.sample.flat(), found->second.sample.flat());
-                effect = fmt::format("{:.2f} {}", delta, cliffs_delta_word(delta));
+                // Of two single values it is always "large".
+                if (measure.sample.values() > 1 && found->second.sample.values() > 1)
+                    effect = fmt::format("{:.2f} {}", delta, cliffs_delta_word(delta));
             }
         }
     }
-    return {workload_text(one.point),
-            quantity.label(),
-            evaluation.label(one.point),
-            value,
-            interval,
-            measure.unit,
-            measure.better == Better::lower ? "lower" : "higher",
-            ratio,
-            ratio_interval,
-            effect,
-            count};
+    return {
+        workload_text(one.point),
+        quantity.label(),
+        evaluation.label(one.point),
+        value,
+        interval,
+        fmt::format("{} ({})", measure.unit, measure.better == Better::lower ? "lower" : "higher"),
+        ratio,
+        ratio_interval,
+        effect,
+        count};
 }
 
 void add_forest_rows(const Evaluation& evaluation, const Measured& one, ForestChart& chart,
@@ -211,18 +215,21 @@ void add_forest_rows(const Evaluation& evaluation, const Measured& one, ForestCh
                               speed.value, speed.interval, false});
         ++rows;
     }
-    const Score result =
-        score(one, *base, score_members(evaluation, one.point.workload, one.point.size));
-    if (rows > 1 && result.speed && result.quantities > 1)
-        chart.rows.push_back({fmt::format("{}: geometric mean", one.point.workload), series,
-                              result.speed->value, result.speed->interval, true});
+    if (rows < 2) return;
+    for (const Suite& suite : suites_of(evaluation)) {
+        if (!suite.holds(one)) continue;
+        const Score result = score(one, *base, suite.members);
+        if (result.speed && result.quantities > 1)
+            chart.rows.push_back({fmt::format("{}: geometric mean", one.point.workload), series,
+                                  result.speed->value, result.speed->interval, true});
+    }
 }
 
 }  // namespace
 
 void add_programs(const Evaluation& evaluation, Document& document) {
     document.heading("Programs");
-    const std::string& base = evaluation.campaign.baseline;
+    const std::string base = evaluation.baseline_name();
     Palette palette;
     ForestChart chart{
         {"forest", fmt::format("Each program's speed relative to {}", base),
@@ -235,16 +242,18 @@ void add_programs(const Evaluation& evaluation, Document& document) {
         fmt::format("speed relative to {} (log scale)", base),
         {},
         {}};
-    palette.look(base, evaluation.kind_of(base));
-    Table table{{"workload", "program", "platform", "median", "interval", "unit", "better",
-                 fmt::format("speed / {}", base), "interval", "Cliff's delta", "runs x iterations"},
-                {},
-                "Medians of runs with order-statistic intervals (95% unless another level is "
-                "told; few runs reach less)."};
+    palette.look(evaluation.campaign.baseline, evaluation.kind_of(evaluation.campaign.baseline));
+    Table table{
+        {"workload", "program", "platform", "median", "interval", "unit (better)",
+         fmt::format("speed / {}", base), "interval", "Cliff's delta", "runs x iterations"},
+        {},
+        "Medians of runs with order-statistic intervals (95% unless another level is "
+        "told; few runs reach less). Cliff's delta is that of the values, positive where they are "
+        "greater than the baseline's."};
     for (const Measured& one : evaluation.measured) {
         for (const auto& [quantity, measure] : one.measures)
             table.rows.push_back(program_row(evaluation, one, quantity, measure));
-        if (one.point.platform == base && one.point.factors.empty()) continue;
+        if (evaluation.baseline_of(one) == &one) continue;
         const std::string label = evaluation.label(one.point);
         auto found = std::ranges::find(chart.series, label, &ForestChart::Series::label);
         if (found == chart.series.end()) {

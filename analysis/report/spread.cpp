@@ -45,7 +45,7 @@ std::size_t series_of(DotChart& chart, Palette& palette, const std::string& labe
 }
 
 std::optional<Chart> dot_chart(const Evaluation& evaluation) {
-    const std::string& base_name = evaluation.campaign.baseline;
+    const std::string base_name = evaluation.baseline_name();
     DotChart chart{{"dots", "Every run",
                     fmt::format("A dot is one run: the geometric mean of its programs' speeds, in "
                                 "units of the medians of {}. Boxes: quartiles and extremes, from "
@@ -57,19 +57,22 @@ std::optional<Chart> dot_chart(const Evaluation& evaluation) {
                    {}};
     Palette palette;
     bool has_spread = false;
-    for (const Measured& one : evaluation.measured) {
-        const Measured* const base = evaluation.baseline_of(one);
-        if (base == nullptr) continue;
-        const std::vector<double> speeds = speeds_of_runs(
-            one, *base, score_members(evaluation, one.point.workload, one.point.size));
-        if (speeds.empty()) continue;
-        const std::string label = fmt::format("{}\n{}", one.point.workload, one.point.size);
-        if (chart.groups.empty() || chart.groups.back().label != label)
-            chart.groups.push_back({label, {}});
-        chart.groups.back().columns.push_back(
-            {series_of(chart, palette, evaluation.label(one.point), one.point.platform_kind),
-             speeds});
-        has_spread |= speeds.size() > 1;
+    for (const Suite& suite : suites_of(evaluation)) {
+        DotChart::Group group{suite.row != nullptr
+                                  ? fmt::format("{}\n{}", suite.row->title, suite.size)
+                                  : fmt::format("{}\n{}", suite.workload, suite.size),
+                              {}};
+        for (const Measured& one : evaluation.measured) {
+            const Measured* const base = evaluation.baseline_of(one);
+            if (!suite.holds(one) || base == nullptr) continue;
+            const std::vector<double> speeds = speeds_of_runs(one, *base, suite.members);
+            if (speeds.empty()) continue;
+            group.columns.push_back(
+                {series_of(chart, palette, evaluation.label(one.point), one.point.platform_kind),
+                 speeds});
+            has_spread |= speeds.size() > 1;
+        }
+        if (!group.columns.empty()) chart.groups.push_back(group);
     }
     if (!has_spread || chart.series.size() > 8) return std::nullopt;
     return draw_dots(chart);
@@ -108,9 +111,12 @@ void add_ecdfs(const Evaluation& evaluation, Document& document) {
 }  // namespace
 
 void add_spread(const Evaluation& evaluation, Document& document) {
+    Document inner;
+    if (const std::optional<Chart> chart = dot_chart(evaluation)) inner.add(*chart);
+    add_ecdfs(evaluation, inner);
+    if (inner.blocks.empty()) return;
     document.heading("Spread");
-    if (const std::optional<Chart> chart = dot_chart(evaluation)) document.add(*chart);
-    add_ecdfs(evaluation, document);
+    document.append(std::move(inner));
 }
 
 void add_losses(const Evaluation& evaluation, Document& document) {
@@ -121,8 +127,7 @@ void add_losses(const Evaluation& evaluation, Document& document) {
         const Cell& cell = campaign.cell_of(run);
         table.rows.push_back({fmt::format("{}", run.run), cell.platform,
                               fmt::format("{} {}", cell.workload, cell.size),
-                              run.status == Status::dnr ? "DNR" : status_name(run.status),
-                              run.reason});
+                              status_name(run.status), run.reason});
     }
     for (const Measured& one : evaluation.measured)
         if (one.runs.empty())
@@ -223,8 +228,7 @@ void add_run_order(const Evaluation& evaluation, Document& document) {
         const double relative =
             run.status == Status::ok ? relative_to_kind(evaluation, run) : std::nan("");
         if (std::isnan(relative)) {
-            chart.lost.push_back({static_cast<double>(run.run),
-                                  run.status == Status::dnr ? "DNR" : status_name(run.status)});
+            chart.lost.push_back({static_cast<double>(run.run), status_name(run.status)});
             continue;
         }
         auto found = std::ranges::find(chart.series, cell.platform, &RunOrderChart::Series::label);

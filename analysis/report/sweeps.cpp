@@ -44,7 +44,7 @@ std::optional<double> number_of(const std::string& text) {
 
 /// One workload's points of one platform, along the keys that vary.
 struct Sweep {
-    std::string platform, kind, workload, size;
+    std::string platform, workload, short_name;
     struct At {
         Factors factors;
         double value;
@@ -56,12 +56,10 @@ struct Sweep {
     std::map<std::string, std::vector<std::string>> values;  ///< of a key, in their order
 };
 
-void add_point(Sweep& sweep, const Evaluation& evaluation, const Measured& one) {
-    const std::vector<Quantity> members =
-        score_members(evaluation, one.point.workload, one.point.size);
-    std::vector<Quantity> measured;
+void add_point(Sweep& sweep, const Suite& suite, const Measured& one) {
     // Domains differ from point to point where their number is what is varied.
-    for (const Quantity& member : members)
+    std::vector<Quantity> measured;
+    for (const Quantity& member : suite.members)
         if (one.measures.contains(member)) measured.push_back(member);
     const std::optional<Absolute> number = absolute(one, measured);
     const Factors factors = parsed(one.point.factors);
@@ -82,26 +80,22 @@ void add_point(Sweep& sweep, const Evaluation& evaluation, const Measured& one) 
 
 std::vector<Sweep> sweeps_of(const Evaluation& evaluation) {
     std::vector<Sweep> sweeps;
-    for (const Measured& one : evaluation.measured) {
-        if (one.point.factors.empty()) continue;
-        auto found = std::ranges::find_if(sweeps, [&](const Sweep& sweep) {
-            return sweep.platform == one.point.platform && sweep.workload == one.point.workload &&
-                   sweep.size == one.point.size;
-        });
-        if (found == sweeps.end()) {
-            sweeps.push_back({one.point.platform,
-                              one.point.platform_kind,
-                              one.point.workload,
-                              one.point.size,
-                              {},
-                              "",
-                              "",
-                              {},
-                              {}});
-            found = sweeps.end() - 1;
+    for (const Suite& suite : suites_of(evaluation))
+        for (const std::string& platform : evaluation.platforms()) {
+            Sweep sweep{platform,
+                        suite.label(),
+                        suite.row ? suite.row->title : suite.workload,
+                        {},
+                        "",
+                        "",
+                        {},
+                        {}};
+            for (const Measured& one : evaluation.measured)
+                if (suite.holds(one) && one.point.platform == platform &&
+                    !one.point.factors.empty())
+                    add_point(sweep, suite, one);
+            if (!sweep.values.empty()) sweeps.push_back(sweep);
         }
-        add_point(*found, evaluation, one);
-    }
     for (Sweep& sweep : sweeps)
         std::erase_if(sweep.keys,
                       [&](const std::string& key) { return sweep.values[key].size() < 2; });
@@ -109,7 +103,7 @@ std::vector<Sweep> sweeps_of(const Evaluation& evaluation) {
 }
 
 std::string file_name(const char* kind, const Sweep& sweep, const std::string& key) {
-    std::string name = fmt::format("{}-{}-{}-{}", kind, sweep.platform, sweep.workload, key);
+    std::string name = fmt::format("{}-{}-{}-{}", kind, sweep.platform, sweep.short_name, key);
     std::ranges::replace_if(
         name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '-');
     return name;

@@ -67,6 +67,7 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
           const auto found = by_id_.find(watcher);
           if (found != by_id_.end()) found->second->guest.deliver_watch(path, token);
       }) {
+    scheduler_->add_pcpu(pcpu, Time{});
     domain0_ = std::make_unique<Domain0>(*this);
     host_poll_.add(outside_);
     networks_ = std::make_unique<net::Networks>(*domain0_);

@@ -18,6 +18,8 @@ public:
         : slice_(params.duration("slice_us", 10ms,
                                  "longest turn before the next vCPU is considered", 1us)) {}
 
+    Promises promises() const override { return {.wait_per_other = Time{slice_}}; }
+
     void wake(Vcpu& vcpu, Time, Kicks&) override { queue_.push_back(&vcpu); }
 
     void stopped(Vcpu& vcpu, PcpuId, Duration, Why why, Time) override {

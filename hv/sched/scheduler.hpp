@@ -37,7 +37,26 @@ public:
     };
     enum class Why : std::uint8_t { slice_spent, preempted, yielded, blocked };
 
+    /// What tests hold it to.
+    struct Promises {
+        /// No pCPU idles while a vCPU that may run on it waits.
+        bool conserves_work = true;
+        /// CPU-bound vCPUs on one pCPU get equal time when they were promised the same; time in
+        /// proportion to their weights; no more than their caps.
+        bool is_even_handed = true;
+        bool follows_weights = false;
+        bool keeps_caps = false;
+        /// On one pCPU, with weights alike, nobody waits longer than so much for each of the others
+        /// that can run. `never`: there is no bound.
+        Time wait_per_other = never;
+    };
+
     virtual ~Scheduler() = default;
+
+    virtual Promises promises() const = 0;
+    /// There is one more pCPU; called for each, in order, before anything else. Whoever keeps
+    /// queues by pCPU places vCPUs when they join, and kicks pCPUs that have never picked yet.
+    virtual void add_pcpu(PcpuId, Time) {}
 
     /// The vCPU joined before, and did not run or wait to run; now it can. An idle pCPU picks again
     /// in any case.
@@ -51,7 +70,8 @@ public:
     virtual void join(Vcpu&, Time) {}
     /// The vCPU goes away, able to run or not, but not running.
     virtual void leave(Vcpu&, Time) {}
-    /// Weight, cap, period, budget or affinity changed; the vCPU still has the old ones.
+    /// Something of what it was promised changes; the vCPU still has what was, but for a new
+    /// affinity, which it has already. It does not run.
     virtual void adjust(Vcpu&, const SchedParams&, Time) {}
     /// When timer() is to be called next: replenishment, accounting...
     virtual Time next_event(PcpuId) { return never; }

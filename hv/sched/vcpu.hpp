@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "hv/base/units.hpp"
 
@@ -16,14 +17,20 @@ struct SchedParams {
     std::uint32_t weight = 256;
     /// Most CPU time it may get, in percent of one pCPU; 0 = no limit.
     std::uint32_t cap_percent = 0;
-    /// A reservation: `budget` of CPU time in each `period`.
-    Duration period = std::chrono::milliseconds{10};
-    Duration budget = std::chrono::milliseconds{4};
+    /// A reservation: `budget` of CPU time in each `period`, and whether it may have more when
+    /// nobody else wants it. Nothing: the policy has a default.
+    std::optional<Duration> period = std::nullopt, budget = std::nullopt;
+    std::optional<bool> extra_time = std::nullopt;
+    /// BVT: how far ahead of its virtual time it counts when it wakes; 0: not at all.
+    std::uint32_t warp = 0;
+
+    friend bool operator==(const SchedParams&, const SchedParams&) = default;
 };
 
 /// The pCPUs a vCPU may run on: bit n = pCPU n.
 struct Affinity {
     std::uint64_t pcpus = ~std::uint64_t{0};
+    friend bool operator==(const Affinity&, const Affinity&) = default;
     bool allows(PcpuId pcpu) const { return pcpu.raw < 64 && ((pcpus >> pcpu.raw) & 1) != 0; }
 };
 
@@ -40,6 +47,12 @@ struct Vcpu {
     Affinity affinity{};
     SchedParams params{};
     std::unique_ptr<PolicyData> data;
+
+    /// The policy's own data, of the type that it put there.
+    template <class Data>
+    Data& own() {
+        return static_cast<Data&>(*data);
+    }
 };
 
 }  // namespace sched

@@ -24,6 +24,8 @@ const std::vector<Layer> layers = {
     {"hv/abi", {"hv/base"}},
     {"hv/trace", {"hv/base"}},
     {"hv/sched", {"hv/base"}},
+    // It reads the schedule that a trace holds.
+    {"hv/sched/replay.cpp", {"hv/base", "hv/sched", "hv/trace"}},
     {"hv/clock", {"hv/base"}},
     {"hv/memory/policy", {"hv/base"}},
     {"hv/io/path", {"hv/base"}},

@@ -84,8 +84,9 @@ TEST(Report, of_a_sweep_has_curves_and_a_map_and_what_changes_over_time) {
     const fs::path folder = written(test::made_up_sweep());
     const ReportOutcome outcome = write_report(folder);
     const std::string markdown = content(outcome.markdown);
-    EXPECT_THAT(markdown, HasSubstr("(curve-ring3-web-scheduler-slice-us.svg)"));
-    EXPECT_THAT(markdown, HasSubstr("(map-ring3-web-scheduler-slice-us-scheduler-name.svg)"));
+    EXPECT_THAT(markdown, HasSubstr("(curve-ring3-SPEC-WEB99-scheduler-slice-us.svg)"));
+    EXPECT_THAT(markdown,
+                HasSubstr("(map-ring3-SPEC-WEB99-scheduler-slice-us-scheduler-name.svg)"));
     EXPECT_THAT(markdown, HasSubstr("(series-1-memory-mib.svg)"));
     // The virtual clock's repetitions are no observations: three seeds, not six runs.
     EXPECT_THAT(markdown, HasSubstr("| 3 x 1 |"));
