@@ -38,7 +38,7 @@ constexpr const char* closing =
 constexpr std::pair<VerbGroup, const char*> groups[] = {
     {VerbGroup::machine, "machines"}, {VerbGroup::domain, "domains"},
     {VerbGroup::device, "devices"},   {VerbGroup::store, "store"},
-    {VerbGroup::files, "files"},
+    {VerbGroup::files, "files"},      {VerbGroup::experiment, "research"},
 };
 
 /// The verbs' names, on one screen.

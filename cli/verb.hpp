@@ -19,7 +19,7 @@
 namespace ring3 {
 
 /// Under which head the overview shows a verb.
-enum class VerbGroup : std::uint8_t { machine, domain, device, store, files };
+enum class VerbGroup : std::uint8_t { machine, domain, device, store, files, experiment };
 
 struct Verb {
     const char* name;

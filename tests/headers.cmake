@@ -4,7 +4,8 @@
 
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"
     "${PROJECT_SOURCE_DIR}/hv/*.hpp" "${PROJECT_SOURCE_DIR}/cli/*.hpp"
-    "${PROJECT_SOURCE_DIR}/workloads/*.hpp" "${PROJECT_SOURCE_DIR}/tests/*.hpp")
+    "${PROJECT_SOURCE_DIR}/workloads/*.hpp" "${PROJECT_SOURCE_DIR}/experiments/*.hpp"
+    "${PROJECT_SOURCE_DIR}/analysis/*.hpp" "${PROJECT_SOURCE_DIR}/tests/*.hpp")
 set(header_sources "")
 foreach(header ${headers})
     set(header_source "${CMAKE_CURRENT_BINARY_DIR}/headers/${header}.cpp")

@@ -7,6 +7,7 @@
 #include "hv/io/link_model/link_model.hpp"
 #include "hv/io/path/io_path.hpp"
 #include "hv/machine/config/machine_config.hpp"
+#include "hv/machine/devices.hpp"
 #include "hv/machine/machine_parameters.hpp"
 #include "hv/memory/frame_table.hpp"
 #include "hv/sched/scheduler.hpp"
@@ -52,6 +53,21 @@ std::vector<Params::Declared> parameters_of(const std::string& kind, const std::
     std::vector<PolicyName> kinds;
     for (const PolicyKind& known : policy_kinds()) kinds.push_back({known.name, known.summary});
     refuse_policy_name("kind of policy", kind, "", kinds);
+}
+
+MachineConfig checked(MachineConfig config) {
+    MachineParameters{config.machine()};
+    FrameTable frames{Frames{16}};
+    const auto make = [&]<class Interface>(Interface*, auto&&... needs) {
+        PolicyChoice& choice = config.policy(Interface::kind);
+        Registry<Interface>::create(choice.name, choice.params, needs...);
+    };
+    make(static_cast<Engine*>(nullptr), frames);
+    make(static_cast<Clock*>(nullptr));
+    make(static_cast<Scheduler*>(nullptr));
+    config.reject_empty_kinds();
+    check_device_policies(config);
+    return config;
 }
 
 std::vector<Params::Declared> machine_parameters() {

@@ -49,12 +49,16 @@ TEST(DebianKernel, gives_the_same_digest_whatever_the_engine_settings) {
     const std::string reference = digest_of(run_ring3(arguments));
     ASSERT_THAT(reference, Not(IsEmpty()));
     const std::string all_off =
-        "engine.merge_operands=false --set engine.superblocks=false --set engine.link_blocks=false "
+        "engine.merge_operands=false --set engine.keep_lookups=false --set engine.stack_page=false "
+        "--set engine.kept_spaces=1 "
+        "--set engine.superblocks=false --set engine.link_blocks=false "
         "--set engine.inline_strings=false --set engine.two_levels=false "
         "--set engine.move_blocks=false --set engine.take_exits=false --set engine.host=baseline";
     for (const std::string& setting :
          {std::string("engine.block_limit=1"), std::string("engine.block_limit=8"),
           std::string("engine.block_limit=0"), std::string("engine.code_cache_mib=4"),
+          std::string("engine.keep_lookups=false"), std::string("engine.stack_page=false"),
+          std::string("engine.kept_spaces=1"), std::string("engine.kept_spaces=16"),
           std::string("engine.take_exits=false"), std::string("engine.move_blocks=false"),
           std::string("engine.count_blocks=true"), all_off}) {
         EXPECT_EQ(digest_of(run_ring3(arguments + "--set " + setting)), reference) << setting;

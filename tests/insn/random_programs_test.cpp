@@ -61,6 +61,8 @@ std::vector<std::unique_ptr<Candidate>> candidates(IsaLevel level) {
     add("block_limit 32", [](TranslatorSettings&) {});
     add("blocks to the page's end", [](TranslatorSettings& s) { s.block_limit = page_size; });
     add("no merged look-ups", [](TranslatorSettings& s) { s.merges = false; });
+    add("look-ups for neighbours only", [](TranslatorSettings& s) { s.keeps_lookups = false; });
+    add("no page of the stack", [](TranslatorSettings& s) { s.has_stack_page = false; });
     add("no superblocks", [](TranslatorSettings& s) { s.superblocks = false; });
     add("no links", [](TranslatorSettings& s) { s.links_blocks = false; });
     add("strings in C++", [](TranslatorSettings& s) { s.inline_strings = false; });

@@ -84,14 +84,32 @@ WorkloadSize read_size(const toml::table& table, bool prints_values) {
     return size;
 }
 
+/// Which way the values of a program are better.
+bool read_better(const toml::table& table, bool prints_values) {
+    const std::string better = text_of(table, "better", Presence::optional);
+    if (better.empty()) return false;
+    if (!prints_values)
+        fail(table.get("better")->source(),
+             "\"better\" is for values; of a time less always is better");
+    if (better != "higher" && better != "lower")
+        fail(table.get("better")->source(), "\"better\" is \"higher\" or \"lower\"");
+    return better == "higher";
+}
+
 WorkloadProgram read_program(const toml::table& table) {
-    check_keys(table, {"stands_for", "kinship", "generate", "command", "values", "sizes"});
+    check_keys(table, {"stands_for", "kinship", "generate", "before", "command", "after", "values",
+                       "better", "on_disk", "needs_peer", "sizes"});
     WorkloadProgram program;
     program.stands_for = text_of(table, "stands_for", Presence::required);
     program.kinship = text_of(table, "kinship", Presence::optional);
     program.generate = text_of(table, "generate", Presence::optional);
+    program.before = text_of(table, "before", Presence::optional);
+    program.after = text_of(table, "after", Presence::optional);
     program.command = text_of(table, "command", Presence::required);
     program.prints_values = value_of<bool>(table, "values", Presence::optional, "true or false");
+    program.higher_is_better = read_better(table, program.prints_values);
+    program.needs_peer = value_of<bool>(table, "needs_peer", Presence::optional, "true or false");
+    program.on_disk = value_of<bool>(table, "on_disk", Presence::optional, "true or false");
     for (const auto& [key, value] : table_of(table, "sizes")) {
         if (!value.is_table()) fail(value.source(), "a size is a table");
         program.sizes[std::string{key.str()}] = read_size(*value.as_table(), program.prints_values);
@@ -128,12 +146,14 @@ std::vector<std::string> workload_names() {
 
 Workload read_workload(const fs::path& folder) {
     const toml::table root = parse(folder / "manifest.toml");
-    check_keys(root, {"name", "title", "licence", "packages", "programs"});
+    check_keys(root, {"name", "title", "licence", "image", "packages", "prepare", "programs"});
     Workload workload;
     workload.folder = folder;
     workload.name = text_of(root, "name", Presence::required);
     workload.title = text_of(root, "title", Presence::required);
     workload.licence = text_of(root, "licence", Presence::required);
+    workload.image = text_of(root, "image", Presence::required);
+    workload.prepare = text_of(root, "prepare", Presence::optional);
     if (workload.name != folder.filename())
         fail(root.get("name")->source(), "a workload has the name of its folder");
     const toml::array* packages = root["packages"].as_array();

@@ -18,16 +18,21 @@ struct WorkloadSize {
 
 struct WorkloadProgram {
     std::string stands_for, kinship;
-    std::string generate, command;  // shell text; the first may be empty
+    std::string generate, before, command, after;  // shell text; all but the command may be empty
     /// Its lines "NAME UNIT VALUE" are measurements of its own; else its run is timed, and its
     /// output has one right hash.
     bool prints_values = false;
+    bool higher_is_better = false;  // of its values; of a time less always is
+    bool on_disk = false;           // runs on the system's disk, else in memory where /tmp is that
+    bool needs_peer = false;        // another guest has to be there; not part of "all"
     std::map<std::string, WorkloadSize> sizes;
 };
 
 struct Workload {
     std::string name, title, licence;
+    std::string image;  // whose disk holds it
     std::vector<std::string> packages;
+    std::string prepare;  // shell text; may be empty
     std::map<std::string, WorkloadProgram> programs;
     std::filesystem::path folder;
 };

@@ -179,6 +179,8 @@ const std::vector<std::string> tools{
 
 }  // namespace
 
+const std::vector<std::string>& driver_initrd_modules() { return modules; }
+
 std::string driver_initrd_text() {
     return fmt::format("driver initrd, procedure 2\n{}\n{}\n{}", fmt::join(modules, " "),
                        fmt::join(tools, " "), first_process);

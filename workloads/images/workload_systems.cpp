@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The systems in which workloads run: the common part, the packages that the workloads' manifests
-// name, the workloads' own files, and their inputs, made in the system itself when it is built. In
-// a guest as outside of one the files are below /usr/lib/workloads.
+// The systems in which workloads run, each of which has those whose manifests name it: the common
+// part, the packages of the manifests, the workloads' own files, and their inputs, made in the
+// system itself when it is built. In a guest as outside of one the files are below
+// /usr/lib/workloads.
 #include <fstream>
 #include <iterator>
 
@@ -32,11 +33,12 @@ void add_folder(DebianSystem::Additions& additions, const fs::path& folder) {
     }
 }
 
-DebianSystem::Additions system_for(const std::vector<std::string>& workloads) {
+DebianSystem::Additions system_for(const std::string& image) {
     DebianSystem::Additions additions{.packages = {"perl"}, .files = {}, .script = {}};
     add_folder(additions, workloads_folder() / runner);
-    for (const std::string& name : workloads) {
+    for (const std::string& name : workload_names()) {
         const Workload workload = read_workload(workloads_folder() / name);
+        if (workload.image != image) continue;
         additions.packages.insert(additions.packages.end(), workload.packages.begin(),
                                   workload.packages.end());
         add_folder(additions, workload.folder);
@@ -50,16 +52,14 @@ const RegisteredRecipe spec_int_like{std::make_unique<DebianSystem>(
     DebianSystem::Disk{.uuid = "5bec1000-1c2d-4e3f-9a4b-5c6d7e8f9001",
                        .size_bytes = std::uint64_t{3} << 30,
                        .inodes = 131072},
-    [] { return system_for({"spec-int-like"}); })};
+    [] { return system_for("spec-int-like"); })};
 
 const RegisteredRecipe os_bound{std::make_unique<DebianSystem>(
-    "os-bound", "the workloads dbench and os-latency in a small Debian system",
+    "os-bound", "all other workloads in a small Debian system",
     DebianSystem::Disk{.uuid = "05b0d000-1c2d-4e3f-9a4b-5c6d7e8f9002",
                        .size_bytes = std::uint64_t{2} << 30,
                        .inodes = 131072},
-    [] {
-        return system_for({"dbench", "os-latency"});
-    })};
+    [] { return system_for("os-bound"); })};
 
 }  // namespace
 }  // namespace ring3

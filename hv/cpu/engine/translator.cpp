@@ -24,6 +24,13 @@ TranslatorSettings read_settings(Params& params) {
         << 20;
     settings.merges =
         params.boolean("merge_operands", true, "neighbouring memory operands are looked up once");
+    settings.keeps_lookups = params.boolean(
+        "keep_lookups", true, "a look-up serves operands behind others, to the end of the block");
+    settings.has_stack_page = params.boolean(
+        "stack_page", true, "the page that RSP points to is found without a look-up");
+    settings.kept_spaces = static_cast<std::size_t>(
+        params.integer("kept_spaces", 4, {1, 16},
+                       "address spaces of a vCPU whose TLBs are kept while it is in another"));
     settings.superblocks = params.boolean(
         "superblocks", true, "blocks go on behind branches that are not taken and near jumps");
     settings.links_blocks =

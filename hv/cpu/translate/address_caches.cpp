@@ -11,6 +11,8 @@ void empty_entry(Tlb& tlb, std::size_t i) {
     tlb.read_tag[i] = tlb.write_tag[i] = Tlb::unused_tag(i);
 }
 
+void forget_stack(Tlb& tlb) { tlb.stack = {}; }
+
 /// For pages that belong to no frame: rights to them are never taken away by frame.
 constexpr std::uint64_t always = 0;
 
@@ -26,6 +28,7 @@ AddressCaches::AddressCaches(Context& context, FrameTable& frames, DomainId doma
       two_levels_(two_levels),
       domain_(domain) {
     for (auto& jumps : context_.jumps) jumps.fill(miss_stub_);
+    for (auto& tlb : context_.tlb) forget_stack(tlb);
     for (auto& table : context_.jump_tables) table.entry[0] = JumpTable::unused(0);
 }
 
@@ -70,6 +73,8 @@ void AddressCaches::show_mode() {
     std::copy_n(modes_[m].second_epoch, 2, context_.second_epoch);
 }
 
+void AddressCaches::see(std::uint64_t page) { mode().seen[in_upper_half(page) ? 1 : 0].add(page); }
+
 void AddressCaches::fill(Vaddr address, const WalkResult& found, bool store) {
     Tlb& t = tlb();
     const std::size_t i = Tlb::index(address.raw);
@@ -79,6 +84,7 @@ void AddressCaches::fill(Vaddr address, const WalkResult& found, bool store) {
     t.host[i] = reinterpret_cast<std::uint64_t>(found.host);
     t.distance[i] = t.host[i] - page;
     t.lower_half[i / 64] = 1;
+    see(page);
     if (two_levels_) fill_second({page}, found, store);
 }
 
@@ -122,6 +128,7 @@ AddressCaches::FetchPage* AddressCaches::fetch(Vaddr page, WalkResult& fault) {
         for (auto& [address, entry] : pages) forget_page(kernel_mode_ ? 1 : 0, address, entry);
         pages.clear();
     }
+    see(page.raw);
     FetchPage entry;
     entry.frame = found.mfn;
     entry.host = reinterpret_cast<const std::uint8_t*>(found.host);
@@ -155,8 +162,11 @@ void AddressCaches::page_changed(Vaddr page) {
     if (is_stale_ || (is_lower_half_stale_ && !in_upper_half(page.raw))) return;
     const std::size_t i = Tlb::index(page.raw);
     for (unsigned m = 0; m < 2; ++m) {
+        const PageFilter& seen = modes_[m].seen[in_upper_half(page.raw) ? 1 : 0];
+        if (!seen.may_have(page.raw) && !seen.may_have(page.raw - page_size)) continue;
         Tlb& t = context_.tlb[m];
         if (t.read_tag[i] == page.raw) empty_entry(t, i);
+        if (t.stack.tag == page.raw) forget_stack(t);
         SecondTlb::Entry& second = context_.second[m].entry[SecondTlb::index(page.raw)];
         if (page_of(Vaddr{second.tag}) == page) second.tag = 0;
         // An instruction at the end of the page before may straddle into this one.
@@ -175,6 +185,8 @@ void AddressCaches::empty(unsigned m) {
     t.write_tag.fill(0);
     empty_entry(t, 0);
     t.lower_half.fill(0);
+    forget_stack(t);
+    for (auto& seen : modes_[m].seen) seen.clear();
     for (const unsigned half : {0u, 1u}) empty_second(m, half);
     for (auto& [page, entry] : modes_[m].pages) forget_page(m, page, entry);
     modes_[m].pages.clear();
@@ -189,6 +201,7 @@ void AddressCaches::empty_second(unsigned m, unsigned half) {
 
 void AddressCaches::empty_lower_half(unsigned m) {
     Tlb& t = context_.tlb[m];
+    if (!in_upper_half(t.stack.tag)) forget_stack(t);
     for (std::size_t group = 0; group < t.lower_half.size(); ++group) {
         if (t.lower_half[group] == 0) continue;
         t.lower_half[group] = 0;
@@ -197,6 +210,7 @@ void AddressCaches::empty_lower_half(unsigned m) {
         }
     }
     empty_second(m, 0);
+    modes_[m].seen[0].clear();
     for (auto entry = modes_[m].pages.begin(); entry != modes_[m].pages.end();) {
         if (in_upper_half(entry->first)) {
             ++entry;
@@ -241,6 +255,7 @@ void AddressCaches::drop_frame(Mfn frame, Access right) {
     const auto host = reinterpret_cast<std::uint64_t>(frames_.at(frame).host);
     for (unsigned m = 0; m < 2; ++m) {
         Tlb& t = context_.tlb[m];
+        if (t.stack.host == host) forget_stack(t);
         for (std::size_t i = 0; i < Tlb::entries; ++i) {
             if (t.host[i] != host) continue;
             t.write_tag[i] = Tlb::unused_tag(i);

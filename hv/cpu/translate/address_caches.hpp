@@ -3,6 +3,7 @@
 // cache. Guests cannot see any of it: every change of the tables drops what it made stale.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <unordered_map>
 #include <vector>
@@ -35,6 +36,13 @@ public:
     /// Before the guest runs: what belongs to roots that are no longer in use is dropped. The state
     /// must be that of the vCPU that this was made for.
     void use(const CpuState& state);
+
+    /// Whether use() would find what it left.
+    bool serves(const CpuState& state) const {
+        return modes_[0].root == state.user_root && modes_[1].root == state.kernel_root;
+    }
+    /// In name or in fact.
+    bool is_empty() const { return is_stale_; }
 
     /// Where a data access goes that the TLB knows; null: data() must find out.
     std::byte* known(Vaddr address, Access access) {
@@ -72,7 +80,29 @@ public:
     void forget_jump(Vaddr rip, bool kernel_mode, std::uint64_t entry);
 
 private:
+    /// Pages by the low bits of their numbers: what is not in it was never translated.
+    class PageFilter {
+    public:
+        void add(std::uint64_t page) { word(page) |= bit(page); }
+        bool may_have(std::uint64_t page) const {
+            return (words_[place(page) / 64] & bit(page)) != 0;
+        }
+        void clear() { words_.fill(0); }
+
+    private:
+        static constexpr std::size_t bits = 32768;
+        static std::size_t place(std::uint64_t page) { return (page >> page_shift) % bits; }
+        static std::uint64_t bit(std::uint64_t page) {
+            return std::uint64_t{1} << place(page) % 64;
+        }
+        std::uint64_t& word(std::uint64_t page) { return words_[place(page) / 64]; }
+
+        std::array<std::uint64_t, bits / 64> words_{};
+    };
+
     struct Mode {
+        /// Of data and of code, in the lower and the upper half.
+        PageFilter seen[2];
         /// Of the lower and the upper half: goes on when the half is emptied (SecondTlb::tag).
         std::uint64_t second_epoch[2] = {1, 1};
         /// At most max_fetch_pages.
@@ -83,6 +113,7 @@ private:
     Mode& mode() { return modes_[kernel_mode_ ? 1 : 0]; }
     Tlb& tlb() { return context_.tlb[kernel_mode_ ? 1 : 0]; }
     void empty_stale();
+    void see(std::uint64_t page);
     void fill(Vaddr address, const WalkResult& found, bool store);
     void fill_second(Vaddr page, const WalkResult& found, bool store);
     void empty_second(unsigned m, unsigned half);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hv/cpu/translate/block_emitter.hpp"
 
+#include <bit>
 #include <cstddef>
 #include <utility>
 
@@ -17,6 +18,8 @@ constexpr auto ecx = x86::ecx;
 std::size_t tlb_of(bool kernel_mode) {
     return offsetof(Context, tlb) + (kernel_mode ? sizeof(Tlb) : 0);
 }
+
+std::size_t kept_lookup(unsigned group) { return offsetof(Context, lookup) + 8 * group; }
 
 bool fits_i32(std::uint64_t value) {
     return value == static_cast<std::uint64_t>(static_cast<std::int32_t>(value));
@@ -69,14 +72,18 @@ void BlockEmitter::jump_to_stub(std::uint64_t stub) {
     relocate(Relocation::Kind::stub);
 }
 
-/// Context::link names this way out.
+/// The stub is told which way out it is: for Context::link.
 void BlockEmitter::mark_link(unsigned number) {
-    a_.mov(context_word(offsetof(Context, link), 4), LinkNumber::make(request_.block, number).raw);
+    a_.mov(ecx, LinkNumber::make(request_.block, number).raw);
     relocate(Relocation::Kind::link);
 }
 
 x86::Mem BlockEmitter::guest_slot(int guest, std::uint32_t size) const {
     return context_word(offsetof(Context, gpr) + 8 * static_cast<std::size_t>(guest), size);
+}
+
+x86::Mem BlockEmitter::stack_word(std::size_t member) const {
+    return context_word(tlb_of(request_.kernel_mode) + offsetof(Tlb, stack) + member);
 }
 
 x86::Mem BlockEmitter::tlb_word(std::size_t member, x86::Gp index, unsigned shift) const {
@@ -256,8 +263,14 @@ void BlockEmitter::check(const MemoryOperand& m, int stack_delta, unsigned size,
     sized.size = static_cast<std::uint16_t>(size);
     if (!access_constant(sized, write, flags_live, cold.entry)) {
         address(m, stack_delta);
-        check_r11(cold, size, write, flags_live);
-        return;
+        if (!has_stack_page(sized, flags_live)) {
+            check_r11(cold, size, write, flags_live);
+            return;
+        }
+        cold.is_stack = true;
+        cold.left = access_stack(size, flags_live, cold.entry);
+        cold.flags_in_scratch = flags_live && !host_.bmi2;
+        place_ = {true, 0};
     }
     cold.displacement = place_.displacement;
     a_.bind(cold.resume);
@@ -290,17 +303,29 @@ void BlockEmitter::find_group(const PlannedInsn& planned, bool flags_live) {
     const auto rip = request_.page + planned.offset;
     const auto failed = side_exit(rip, insns_ - (emitted_ - 1), Variant::unmerged);
     const Vaddr behind = std::exchange(origin_, request_.page);
-    find_span(span, flags_live, failed);
+    group_start_[planned.group] = find_span(span, flags_live, failed);
     origin_ = behind;
+    if (planned.is_kept) a_.mov(context_word(kept_lookup(planned.group)), r11);
 }
 
-void BlockEmitter::find_span(const MemoryOperand& span, bool flags_live, asmjit::Label failed) {
-    if (access_constant(span, span.write, flags_live, failed)) {
-        group_start_ = place_.displacement;
-        return;
-    }
+/// Makes R11 lead to the group that the instruction's operand is in.
+void BlockEmitter::enter_group(const PlannedInsn& planned, bool flags_live) {
+    using Merge = PlannedInsn::Merge;
+    is_grouped_ = planned.merge != Merge::none;
+    is_member_ = planned.merge == Merge::first || planned.merge == Merge::member;
+    if (planned.merge == Merge::first) find_group(planned, flags_live);
+    if (planned.is_fetched) a_.mov(r11, context_word(kept_lookup(planned.group)));
+    if (is_member_) group_displacement_ = group_start_[planned.group] + planned.group_offset;
+}
+
+/// Where the span starts, from R11.
+std::int32_t BlockEmitter::find_span(const MemoryOperand& span, bool flags_live,
+                                     asmjit::Label failed) {
+    if (access_constant(span, span.write, flags_live, failed)) return place_.displacement;
     address(span, 0);
-    if (!flags_live) {
+    if (!flags_live && has_stack_page(span, flags_live)) {
+        find_stack_span(span, failed);
+    } else if (!flags_live) {
         access_dead(span.size, span.write, failed);
     } else if (host_.bmi2) {
         access_live_bmi2(span.size, span.write, failed);
@@ -309,7 +334,7 @@ void BlockEmitter::find_span(const MemoryOperand& span, bool flags_live, asmjit:
         access_live_saved(span.size, span.write, failed);
     }
     a_.lea(r11, x86::ptr(r11, rcx));
-    group_start_ = 0;
+    return 0;
 }
 
 /// An address that is known now has its place in the TLB now: one comparison. False: not this one.
@@ -394,6 +419,56 @@ void BlockEmitter::access_live_bmi2(unsigned size, bool write, asmjit::Label fai
     a_.mov(rcx, tlb_word(offsetof(Tlb, distance), rcx, 3));
 }
 
+/// Whether Tlb::StackPage is asked for the operand first.
+bool BlockEmitter::has_stack_page(const MemoryOperand& m, bool flags_live) const {
+    const bool is_sized = std::has_single_bit(m.size) && m.size < 1u << StubAddresses::sizes;
+    return request_.has_stack_page && m.base == static_cast<int>(Gpr::rsp) &&
+           m.index == no_register && !m.fs && !m.gs && !m.address32 && (!flags_live || is_sized);
+}
+
+/// Asks Tlb::StackPage for the address in R11; what R11 holds where it fails.
+BlockEmitter::Cold::Left BlockEmitter::access_stack(unsigned size, bool flags_live,
+                                                    asmjit::Label failed) {
+    if (!flags_live) {
+        access_stack_dead(size, failed);
+        return Cold::Left::tagged_stack;
+    }
+    if (!host_.bmi2) {
+        save_flags();
+        access_stack_dead(size, failed);
+        restore_saved_flags();
+        return Cold::Left::tagged_stack;
+    }
+    auto hit = a_.newLabel();
+    a_.mov(rcx, stack_word(offsetof(Tlb::StackPage, negated_tag)));
+    a_.lea(rcx, x86::ptr(r11, rcx));
+    // What is aligned does not leave the page.
+    const auto mask = static_cast<std::size_t>(std::countr_zero(size));
+    a_.pext(rcx, rcx, context_word(offsetof(Context, place_mask) + 8 * mask));
+    a_.short_().jecxz(rcx, hit);
+    a_.jmp(failed);
+    a_.bind(hit);
+    a_.mov(rcx, stack_word(offsetof(Tlb::StackPage, distance)));
+    return Cold::Left::address;
+}
+
+void BlockEmitter::access_stack_dead(unsigned size, asmjit::Label failed) {
+    a_.xor_(r11, stack_word(offsetof(Tlb::StackPage, tag)));
+    a_.cmp(r11, static_cast<std::int32_t>(4096 - size));
+    a_.ja(failed);
+    a_.mov(rcx, stack_word(offsetof(Tlb::StackPage, host)));
+}
+
+/// A group that is in another page than the last one: the stub looks it up, and only where that
+/// fails the block without groups takes over.
+void BlockEmitter::find_stack_span(const MemoryOperand& span, asmjit::Label failed) {
+    const ColdGroup cold{a_.newLabel(), a_.newLabel(), failed,
+                         AccessInfo::make(span.size, span.write, 0).raw};
+    access_stack(span.size, false, cold.entry);
+    a_.bind(cold.resume);
+    cold_groups_.push_back(cold);
+}
+
 void BlockEmitter::access_live_saved(unsigned size, bool write, asmjit::Label failed) {
     // Without BMI2 there is no way to mask bits and keep the flags: keep them in memory.
     save_flags();
@@ -419,37 +494,72 @@ void BlockEmitter::restore_saved_flags() {
     a_.mov(x86::rax, rax_home);
 }
 
-void BlockEmitter::cold_paths() {
-    for (const auto& cold : cold_) {
-        a_.bind(cold.entry);
-        switch (cold.left) {
-            case Cold::Left::address:
-                break;
-            case Cold::Left::nothing:
-                a_.mov(r11, cold.address);
-                if (cold.is_near_code) relocate(Relocation::Kind::address);
-                break;
-            case Cold::Left::tagged:
-                a_.xor_(
-                    r11,
-                    tlb_word(cold.write ? offsetof(Tlb, write_tag) : offsetof(Tlb, read_tag), rcx));
-                break;
-        }
-        // The instruction may fault, or be done in C++: from here on flags are the guest's.
-        if (cold.flags_in_scratch) restore_saved_flags();
-        a_.mov(context_word(offsetof(Context, access_address)), r11);
-        a_.mov(context_word(offsetof(Context, access_info), 4), cold.info);
-        a_.lea(rcx, x86::ptr(cold.resume));
-        a_.mov(context_word(offsetof(Context, site)), rcx);
-        auto found = a_.newLabel();
-        if (cold.displacement != 0) a_.lea(rcx, x86::ptr(found));
-        a_.mov(context_word(offsetof(Context, resume)), rcx);
-        jump_to_stub(stubs_.access);
-        if (cold.displacement == 0) continue;
-        a_.bind(found);
-        a_.lea(r11, x86::ptr(r11, -cold.displacement));
-        a_.jmp(cold.resume);
+/// Makes R11 the address again.
+void BlockEmitter::untag(Cold::Left left, bool write) {
+    switch (left) {
+        case Cold::Left::address:
+        case Cold::Left::nothing:
+            break;
+        case Cold::Left::tagged:
+            a_.xor_(r11, tlb_word(write ? offsetof(Tlb, write_tag) : offsetof(Tlb, read_tag), rcx));
+            break;
+        case Cold::Left::tagged_stack:
+            a_.xor_(r11, stack_word(offsetof(Tlb::StackPage, tag)));
+            break;
     }
+}
+
+/// The stub that knows what else there is to say of this operand; 0: none does.
+std::uint64_t BlockEmitter::short_stub(const Cold& cold) const {
+    const AccessInfo info{cold.info};
+    if (info.operand() != 0 || cold.displacement != 0 || !std::has_single_bit(info.size()))
+        return 0;
+    const auto size = static_cast<unsigned>(std::countr_zero(info.size()));
+    if (size >= StubAddresses::sizes) return 0;
+    return stubs_.short_access[cold.is_stack ? 1 : 0][info.write() ? 1 : 0][size];
+}
+
+void BlockEmitter::cold_access(const Cold& cold) {
+    a_.bind(cold.entry);
+    untag(cold.left, cold.write);
+    if (cold.left == Cold::Left::nothing) {
+        a_.mov(r11, cold.address);
+        if (cold.is_near_code) relocate(Relocation::Kind::address);
+    }
+    // The instruction may fault, or be done in C++: from here on flags are the guest's.
+    if (cold.flags_in_scratch) restore_saved_flags();
+    if (const std::uint64_t stub = short_stub(cold)) {
+        a_.lea(rcx, x86::ptr(cold.resume));
+        jump_to_stub(stub);
+        return;
+    }
+    a_.mov(context_word(offsetof(Context, access_address)), r11);
+    a_.mov(context_word(offsetof(Context, access_info), 4), cold.info);
+    a_.lea(rcx, x86::ptr(cold.resume));
+    a_.mov(context_word(offsetof(Context, site)), rcx);
+    auto found = a_.newLabel();
+    if (cold.displacement != 0) a_.lea(rcx, x86::ptr(found));
+    a_.mov(context_word(offsetof(Context, resume)), rcx);
+    jump_to_stub(stubs_.access);
+    if (cold.displacement == 0) return;
+    a_.bind(found);
+    a_.lea(r11, x86::ptr(r11, -cold.displacement));
+    a_.jmp(cold.resume);
+}
+
+void BlockEmitter::cold_group(const ColdGroup& cold) {
+    a_.bind(cold.entry);
+    untag(Cold::Left::tagged_stack, false);
+    a_.mov(context_word(offsetof(Context, access_info), 4), cold.info);
+    a_.lea(rcx, x86::ptr(cold.resume));
+    a_.mov(context_word(offsetof(Context, resume)), rcx);
+    a_.lea(rcx, x86::ptr(cold.failed));
+    jump_to_stub(stubs_.stack_group);
+}
+
+void BlockEmitter::cold_paths() {
+    for (const auto& cold : cold_) cold_access(cold);
+    for (const auto& cold : cold_groups_) cold_group(cold);
     for (const auto& cold : cold_fpu_) {
         a_.bind(cold.entry);
         a_.lea(rcx, x86::ptr(cold.resume));
@@ -543,8 +653,12 @@ void BlockEmitter::go_to(Vaddr target, Variant variant) {
 Translation BlockEmitter::finish() {
     HV_CHECK(ended_, "a block must end with a branch");
     cold_paths();
-    out_.lookup_entry = static_cast<std::uint32_t>(a_.offset());
-    jump_through_cache(request_.rip);
+    // What is in one page alone is entered without a look-up.
+    out_.lookup_entry = out_.direct_entry;
+    if (request_.code.size() > page_size) {
+        out_.lookup_entry = static_cast<std::uint32_t>(a_.offset());
+        jump_through_cache(request_.rip);
+    }
     code_.flatten();
     code_.resolveUnresolvedLinks();
     code_.relocateToBase(request_.host_base);

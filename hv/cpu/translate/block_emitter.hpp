@@ -48,7 +48,13 @@ private:
         asmjit::Label entry, resume;
         std::uint32_t info = 0;
         /// What the check left in R11: the address, or the address XORed with the entry's tag.
-        enum class Left : std::uint8_t { address, tagged, nothing } left = Left::nothing;
+        enum class Left : std::uint8_t {
+            address,
+            tagged,
+            tagged_stack,  ///< with Tlb::StackPage's
+            nothing,
+        } left = Left::nothing;
+        bool is_stack = false;          // relative to RSP
         bool flags_in_scratch = false;  // without BMI2
         bool write = false;
         std::uint64_t address = 0;      // of a constant one, for Left::nothing
@@ -68,12 +74,18 @@ private:
         bool indexed = true;
         std::int32_t displacement = 0;
     };
+    /// Where a group relative to RSP is looked for when it is not in the page of the stack.
+    struct ColdGroup {
+        asmjit::Label entry, resume, failed;
+        std::uint32_t info = 0;
+    };
     struct ColdFpu {
         asmjit::Label entry, resume;
     };
 
     x86::Gp gp(int number) const { return x86::gpq(static_cast<std::uint32_t>(number)); }
     x86::Mem guest_slot(int guest, std::uint32_t size = 8) const;
+    x86::Mem stack_word(std::size_t member) const;
     x86::Mem tlb_word(std::size_t member, x86::Gp index, unsigned shift = 0) const;
     void load_guest(x86::Gp into, int guest);
     void store_guest(int guest, x86::Gp from);
@@ -95,6 +107,10 @@ private:
     void linear_address(const MemoryOperand& m, int stack_delta);
     /// What LEA computes, with at most this scratch register (and RCX, where R11 is it).
     x86::Mem address_operand(const MemoryOperand& m, int stack_delta, x86::Gp scratch);
+    bool has_stack_page(const MemoryOperand& m, bool flags_live) const;
+    Cold::Left access_stack(unsigned size, bool flags_live, asmjit::Label failed);
+    void access_stack_dead(unsigned size, asmjit::Label failed);
+    void find_stack_span(const MemoryOperand& span, asmjit::Label failed);
     void access_dead(unsigned size, bool write, asmjit::Label failed);
     void access_live_bmi2(unsigned size, bool write, asmjit::Label failed);
     void access_live_saved(unsigned size, bool write, asmjit::Label failed);
@@ -103,11 +119,16 @@ private:
     Cold cold_path(unsigned size, bool write);
     void check_r11(Cold cold, unsigned size, bool write, bool flags_live);
     void find_group(const PlannedInsn& planned, bool flags_live);
-    void find_span(const MemoryOperand& span, bool flags_live, asmjit::Label failed);
+    std::int32_t find_span(const MemoryOperand& span, bool flags_live, asmjit::Label failed);
+    void enter_group(const PlannedInsn& planned, bool flags_live);
     x86::Mem operand(unsigned size) const;
     void save_flags();
     void restore_saved_flags();
     void cold_paths();
+    void cold_access(const Cold& cold);
+    void cold_group(const ColdGroup& cold);
+    void untag(Cold::Left left, bool write);
+    std::uint64_t short_stub(const Cold& cold) const;
     asmjit::Label side_exit(Vaddr target, unsigned rest, Variant variant = Variant::normal);
     void go_to(Vaddr target, Variant variant);
 
@@ -142,17 +163,18 @@ private:
     Translation out_;
     std::vector<Cold> cold_;
     std::vector<ColdFpu> cold_fpu_;
+    std::vector<ColdGroup> cold_groups_;
     std::vector<SideExit> side_exits_;
     asmjit::Label out_of_budget_;
     unsigned insns_ = 0;
     unsigned emitted_ = 0;  // instructions so far
     unsigned operand_ = 0;  // memory operands of the current instruction so far
     HostPlace place_;
-    bool is_grouped_ = false;       // R11 leads to a group: the current instruction must spare it
-    bool is_member_ = false;        // and its operand is in that group
-    std::int32_t group_start_ = 0;  // of the group, from R11
-    std::int32_t group_displacement_ = 0;  // of the current operand, from R11
-    bool fpu_present_ = false;             // this block has checked already
+    bool is_grouped_ = false;  // R11 leads to a group: the current instruction must spare it
+    bool is_member_ = false;   // and its operand is in that group
+    std::array<std::int32_t, most_groups> group_start_{};  // of each group, from R11
+    std::int32_t group_displacement_ = 0;                  // of the current operand, from R11
+    bool fpu_present_ = false;                             // this block has checked already
     bool ended_ = false;
     /// What displacements relative to RIP count from: the instruction behind the current one, or
     /// for a group's span the page.

@@ -103,7 +103,7 @@ private:
     void unlink(LinkNumber from);
     void remove(std::uint32_t number);
 
-    static constexpr std::size_t recent_slots = 16384;
+    static constexpr std::size_t recent_slots = 131072;
     static constexpr std::uint32_t no_block = ~std::uint32_t{0};
 
     CodeCache& cache_;

@@ -26,6 +26,16 @@ struct Tlb {
     /// Not zero: the group of 64 entries may hold pages of the lower half.
     std::array<std::uint8_t, entries / 64> lower_half;
 
+    /// The page of the last operand relative to RSP that was looked up in the arrays, if it may be
+    /// read and stored to: code asks here first, without an index.
+    struct StackPage {
+        /// No page has it, and for an address that does, the host's CPU faults as the guest's.
+        static constexpr std::uint64_t no_page = std::uint64_t{1} << 62;
+
+        std::uint64_t tag = no_page, host = no_page, distance = 0, negated_tag = 0 - no_page;
+    };
+    StackPage stack;
+
     static std::size_t index(std::uint64_t address) { return (address >> 12) & (entries - 1); }
     static std::uint64_t unused_tag(std::size_t i) { return i == 0 ? 0x1000 : 0; }
 };
@@ -128,23 +138,26 @@ struct alignas(64) Context {
     std::uint32_t trap_vector;
     std::uint64_t borrowed[2];  ///< host registers lent to one instruction
     std::uint64_t scratch;
-    std::uint64_t selector[6];        ///< by number of the segment register
-    std::uint64_t fpu_image;          ///< host address of the guest's XSAVE area
-    std::uint64_t fpu_absent;         ///< 0: the guest's FPU state is in the host's registers
-    std::uint64_t fpu_disabled;       ///< CR0.TS
-    std::uint64_t fpu_image_changed;  ///< 1: saved since C++ last looked
-    std::uint64_t host_mxcsr;         ///< MXCSR for C++
-    std::uint64_t bounce[2];          ///< host addresses that stand for the memory operands
-    void* owner;                      ///< first argument of the access helper
-    std::uint64_t mode;               ///< distance of the mode's Tlb from tlb[0]
-    std::uint64_t jump_mode;          ///< the same for jumps[0]
-    SecondTlb* second_tlb;            ///< of the mode
-    JumpTable* jump_table;            ///< of the mode
+    std::array<std::uint64_t, 32> lookup;  ///< what the block's groups were looked up to (plan.hpp)
+    std::uint64_t selector[6];             ///< by number of the segment register
+    std::uint64_t fpu_image;               ///< host address of the guest's XSAVE area
+    std::uint64_t fpu_absent;              ///< 0: the guest's FPU state is in the host's registers
+    std::uint64_t fpu_disabled;            ///< CR0.TS
+    std::uint64_t fpu_image_changed;       ///< 1: saved since C++ last looked
+    std::uint64_t host_mxcsr;              ///< MXCSR for C++
+    std::uint64_t bounce[2];               ///< host addresses that stand for the memory operands
+    void* owner;                           ///< first argument of the access helper
+    std::uint64_t mode;                    ///< distance of the mode's Tlb from tlb[0]
+    std::uint64_t jump_mode;               ///< the same for jumps[0]
+    SecondTlb* second_tlb;                 ///< of the mode
+    JumpTable* jump_table;                 ///< of the mode
     /// What tags of the mode's second level hold now, for the lower and the upper half.
     std::uint64_t second_epoch[2];
 
     std::uint64_t tag_mask;   ///< Tlb::index_mask >> 3 << 12: PEXT mask of an address' TLB index
     std::uint64_t page_mask;  ///< ~0xfff
+    /// The bits that are 0 in a place in a page that is aligned to 1 << i.
+    std::array<std::uint64_t, 6> place_mask;
     std::uint64_t sign_mask;  ///< bit 63
 
     Tlb tlb[2];                                        ///< [0] user mode, [1] kernel mode

@@ -102,6 +102,8 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     if (variant == Variant::unmerged)
         request.max_insns = std::min(settings_.block_limit, unmerged_limit);
     request.merges = settings_.merges;
+    request.keeps_lookups = settings_.keeps_lookups;
+    request.has_stack_page = settings_.has_stack_page;
     request.follows_branches = settings_.superblocks;
     request.strings_inline = settings_.inline_strings;
     request.code = {code, size};

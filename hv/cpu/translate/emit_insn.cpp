@@ -62,11 +62,7 @@ bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_be
                           static_cast<std::uint16_t>(planned.offset),
                           {no_register, no_register},
                           static_cast<std::uint16_t>(live_before)});
-    using Merge = PlannedInsn::Merge;
-    if (planned.merge == Merge::first) find_group(planned, live);
-    is_grouped_ = planned.merge != Merge::none;
-    is_member_ = planned.merge == Merge::first || planned.merge == Merge::member;
-    group_displacement_ = group_start_ + planned.group_offset;
+    enter_group(planned, live);
     switch (insn.form) {
         case Form::plain: {
             const bool define = (insn.flags_undefined & live_after) != 0;

@@ -84,12 +84,13 @@ void use_signal_stack() {
 
 }  // namespace
 
-TrapScope::TrapScope(Context& context, std::uint64_t first, std::uint64_t last,
-                     std::uint64_t trap_stub) {
+TrapScope::TrapScope(std::uint64_t first, std::uint64_t last, std::uint64_t trap_stub) {
     install_once();
     use_signal_stack();
-    running = {&context, first, last, trap_stub};
+    running = {nullptr, first, last, trap_stub};
 }
+
+void TrapScope::belong_to(Context& context) { running.context = &context; }
 
 TrapScope::~TrapScope() { running = {}; }
 

@@ -9,14 +9,17 @@
 
 namespace ring3 {
 
-/// While it lives, this thread's signals inside of `context`'s code go to the trap stub.
+/// While it lives, this thread's signals inside of translated code go to the trap stub.
 class TrapScope {
 public:
     /// Code in [first, last) is translated code.
-    TrapScope(Context& context, std::uint64_t first, std::uint64_t last, std::uint64_t trap_stub);
+    TrapScope(std::uint64_t first, std::uint64_t last, std::uint64_t trap_stub);
     ~TrapScope();
     TrapScope(const TrapScope&) = delete;
     TrapScope& operator=(const TrapScope&) = delete;
+
+    /// The code's GS base is this from now on.
+    void belong_to(Context& context);
 };
 
 /// Makes `context` the GS base of this thread.

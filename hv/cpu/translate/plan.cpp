@@ -164,34 +164,47 @@ std::optional<std::int64_t> added_to_rsp(const Insn& insn) {
     }
 }
 
-/// Finds the group whose first operand is block[first]; the index behind its last member.
-std::size_t find_group(std::vector<PlannedInsn>& block, std::size_t first) {
-    const auto leader = place_of(block[first]);
-    if (!leader) return first + 1;
-    MemoryOperand span = leader->operand;
-    std::int64_t low = span.displacement, high = low + span.size;
-    bool writes = leader->write;
+/// A group while it is looked for.
+struct Group {
+    MemoryOperand span;
+    std::int64_t low = 0, high = 0;
+    bool writes = false;
+    /// Indices in the block, and where their operands are.
+    std::vector<std::pair<std::size_t, std::int64_t>> members;
+
+    /// False: it would become too long.
+    bool take(std::size_t i, const Place& place, std::int64_t moved) {
+        const std::int64_t at =
+            place.operand.displacement + (place.operand.base == rsp ? moved : 0);
+        const std::int64_t new_low = std::min(low, at);
+        const std::int64_t new_high = std::max(high, at + place.operand.size);
+        if (new_high - new_low > longest_span) return false;
+        low = new_low;
+        high = new_high;
+        writes = writes || place.write;
+        members.emplace_back(i, at);
+        return true;
+    }
+};
+
+/// The operands that share a look-up with that of block[first].
+Group members_of(const std::vector<PlannedInsn>& block, std::size_t first, const Place& leader,
+                 bool keeps_lookups) {
+    Group group;
+    group.span = leader.operand;
+    group.low = leader.operand.displacement;
+    group.high = group.low + leader.operand.size;
     // What RSP has changed by since the look-up.
     std::int64_t moved = 0;
-    std::vector<std::pair<std::size_t, std::int64_t>> members;
     for (std::size_t i = first; i < block.size(); ++i) {
         const Insn& insn = *block[i].insn;
-        if (const auto place = place_of(block[i])) {
-            if (!has_same_registers(place->operand, leader->operand)) break;
-            const std::int64_t at =
-                place->operand.displacement + (place->operand.base == rsp ? moved : 0);
-            const std::int64_t new_low = std::min(low, at);
-            const std::int64_t new_high = std::max(high, at + place->operand.size);
-            if (new_high - new_low > longest_span) break;
-            low = new_low;
-            high = new_high;
-            writes = writes || place->write;
-            members.emplace_back(i, at);
-        } else if (!spares_scratch(insn)) {
-            break;
-        }
+        const auto place = place_of(block[i]);
+        const bool is_like = place && block[i].merge == PlannedInsn::Merge::none &&
+                             has_same_registers(place->operand, leader.operand);
+        const bool is_taken = is_like && group.take(i, *place, moved);
+        if (!is_taken && !keeps_lookups && (place || !spares_scratch(insn))) break;
         std::uint16_t changed = insn.registers_written;
-        if (leader->operand.base == rsp) {
+        if (leader.operand.base == rsp) {
             const auto added = added_to_rsp(insn);
             if (!added) break;
             moved += *added;
@@ -200,23 +213,49 @@ std::size_t find_group(std::vector<PlannedInsn>& block, std::size_t first) {
         const auto is_changed = [changed](int r) {
             return r != no_register && (changed >> r & 1u) != 0;
         };
-        if (is_changed(leader->operand.base) || is_changed(leader->operand.index)) break;
+        if (is_changed(leader.operand.base) || is_changed(leader.operand.index)) break;
     }
-    const bool is_constant = span.base == no_register && span.index == no_register;
-    const bool fits = is_constant || low == static_cast<std::int32_t>(low);
-    if (members.size() < 2 || !fits) return first + 1;
-    const std::size_t end = members.back().first + 1;
-    for (std::size_t i = first; i < end; ++i) block[i].merge = PlannedInsn::Merge::between;
-    for (const auto& [i, at] : members) {
-        block[i].merge = PlannedInsn::Merge::member;
-        block[i].group_offset = static_cast<std::int32_t>(at - low);
+    return group;
+}
+
+/// Whether the address of a group stays in its register from one member to the next.
+bool stays(const std::vector<PlannedInsn>& block, std::size_t from, std::size_t to) {
+    for (std::size_t i = from + 1; i < to; ++i) {
+        if (!spares_scratch(*block[i].insn)) return false;
     }
-    block[first].merge = PlannedInsn::Merge::first;
-    span.displacement = low;
-    span.size = static_cast<std::uint16_t>(high - low);
-    span.write = writes;
-    block[first].span = span;
-    return end;
+    return true;
+}
+
+/// Finds the group whose first operand is block[first].
+void find_group(std::vector<PlannedInsn>& block, std::size_t first, unsigned& groups,
+                bool keeps_lookups) {
+    using Merge = PlannedInsn::Merge;
+    if (block[first].merge != Merge::none || groups == most_groups) return;
+    const auto leader = place_of(block[first]);
+    if (!leader) return;
+    Group group = members_of(block, first, *leader, keeps_lookups);
+    const bool is_constant = group.span.base == no_register && group.span.index == no_register;
+    const bool fits = is_constant || group.low == static_cast<std::int32_t>(group.low);
+    if (group.members.size() < 2 || !fits) return;
+    std::size_t before = first;
+    for (const auto& [i, at] : group.members) {
+        block[i].merge = Merge::member;
+        block[i].group = static_cast<std::uint8_t>(groups);
+        block[i].group_offset = static_cast<std::int32_t>(at - group.low);
+        if (stays(block, before, i)) {
+            for (std::size_t k = before + 1; k < i; ++k) block[k].merge = Merge::between;
+        } else {
+            block[i].is_fetched = true;
+            block[first].is_kept = true;
+        }
+        before = i;
+    }
+    block[first].merge = Merge::first;
+    group.span.displacement = group.low;
+    group.span.size = static_cast<std::uint16_t>(group.high - group.low);
+    group.span.write = group.writes;
+    block[first].span = group.span;
+    ++groups;
 }
 
 }  // namespace
@@ -225,7 +264,9 @@ std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start,
                                     const PlanSettings& settings) {
     static_assert(longest_block * 3 / 2 + 2 < 1u << LinkNumber::bits);
     std::vector<PlannedInsn> block = extent(scan, start, settings);
-    for (std::size_t i = 0; settings.merges && i < block.size();) i = find_group(block, i);
+    unsigned groups = 0;
+    for (std::size_t i = 0; settings.merges && i < block.size(); ++i)
+        find_group(block, i, groups, settings.keeps_lookups);
     return block;
 }
 

@@ -22,6 +22,7 @@ public:
         code_.init(asmjit::Environment::host(), base);
         code_.attach(&a_);
         leave_ = a_.newLabel();
+        access_ = a_.newLabel();
     }
 
     std::vector<std::uint8_t> emit(Stubs& out) {
@@ -33,16 +34,19 @@ public:
         }
         out.addresses.access = here();
         access();
+        short_accesses(out.addresses);
+        out.addresses.stack_group = here();
+        stack_group();
         out.addresses.load_fpu = here();
         load_fpu();
         out.addresses.link = here();
-        leave(Leave::link, false);
+        leave_by_link(Leave::link);
         out.addresses.miss = here();
         miss();
         out.addresses.budget = here();
-        leave(Leave::budget, false);
+        leave_by_link(Leave::budget);
         out.addresses.emulate = here();
-        leave(Leave::emulate, false);
+        leave_by_link(Leave::emulate);
         out.addresses.bounced = here();
         leave(Leave::bounced, true);
         out.trap = here();
@@ -261,7 +265,96 @@ private:
         restore_some();
     }
 
+    /// One for each kind of operand: says what the block would have to say.
+    void short_accesses(StubAddresses& addresses) {
+        for (const bool is_stack : {false, true}) {
+            for (const bool write : {false, true}) {
+                auto common = a_.newLabel();
+                for (unsigned size = 0; size < StubAddresses::sizes; ++size) {
+                    addresses.short_access[is_stack ? 1 : 0][write ? 1 : 0][size] = here();
+                    a_.mov(context_word(offsetof(Context, access_info), 4),
+                           AccessInfo::make(1u << size, write, 0).raw);
+                    a_.jmp(common);
+                }
+                a_.bind(common);
+                a_.mov(context_word(offsetof(Context, access_address)), x86::r11);
+                a_.mov(context_word(offsetof(Context, site)), x86::rcx);
+                a_.mov(context_word(offsetof(Context, resume)), x86::rcx);
+                if (is_stack) {
+                    auto missed = a_.newLabel();
+                    find_stack(missed);
+                    a_.bind(missed);
+                    restore_some();
+                }
+                a_.jmp(access_);
+            }
+        }
+    }
+
+    /// RCX: where to go if a group at R11 is not in one page that the first level knows.
+    void stack_group() {
+        auto missed = a_.newLabel();
+        a_.mov(context_word(offsetof(Context, site)), x86::rcx);
+        find_stack(missed);
+        a_.bind(missed);
+        restore_some();
+        a_.jmp(context_word(offsetof(Context, site)));
+    }
+
+    /// Looks for the address in R11 in the first level, makes its page that of the stack if it may
+    /// be stored to, and goes on in the block.
+    void find_stack(asmjit::Label missed) {
+        const auto& rax = x86::rax;
+        const auto& rcx = x86::rcx;
+        const auto& rdx = x86::rdx;
+        const auto in_tlb = [](x86::Gp index, std::size_t member) {
+            x86::Mem m =
+                x86::ptr(index, static_cast<std::int32_t>(offsetof(Context, tlb) + member), 8);
+            m.setSegment(x86::gs);
+            return m;
+        };
+        const auto to_stack = [&](std::size_t member) {
+            a_.mov(in_tlb(rcx, offsetof(Tlb, stack) + member), rax);
+        };
+        auto only_read = a_.newLabel();
+        save_some();
+        a_.movzx(x86::ecx, context_word(offsetof(Context, access_info), 2));
+        a_.mov(x86::eax, x86::r11d);
+        a_.and_(x86::eax, static_cast<int>(page_size - 1));
+        a_.add(x86::ecx, x86::eax);
+        a_.cmp(x86::ecx, static_cast<int>(page_size));
+        a_.ja(missed);
+        a_.mov(rcx, context_word(offsetof(Context, mode)));
+        a_.mov(rdx, x86::r11);
+        a_.shr(rdx, 9);
+        a_.and_(x86::edx, Tlb::index_mask);
+        a_.add(rdx, rcx);
+        a_.mov(rax, x86::r11);
+        a_.and_(rax, -static_cast<int>(page_size));
+        a_.cmp(rax, in_tlb(rdx, offsetof(Tlb, read_tag)));
+        a_.jne(missed);
+        a_.cmp(rax, in_tlb(rdx, offsetof(Tlb, write_tag)));
+        a_.jne(only_read);
+        to_stack(offsetof(Tlb::StackPage, tag));
+        a_.neg(rax);
+        to_stack(offsetof(Tlb::StackPage, negated_tag));
+        a_.mov(rax, in_tlb(rdx, offsetof(Tlb, host)));
+        to_stack(offsetof(Tlb::StackPage, host));
+        a_.mov(rax, in_tlb(rdx, offsetof(Tlb, distance)));
+        to_stack(offsetof(Tlb::StackPage, distance));
+        auto found = a_.newLabel();
+        a_.bind(found);
+        a_.add(x86::r11, in_tlb(rdx, offsetof(Tlb, distance)));
+        restore_some();
+        a_.mov(x86::ecx, 0);
+        a_.jmp(context_word(offsetof(Context, resume)));
+        a_.bind(only_read);
+        a_.test(context_word(offsetof(Context, access_info) + 2, 1), 1);
+        a_.jz(found);
+    }
+
     void access() {
+        a_.bind(access_);
         access_second();
         auto no_fpu = a_.newLabel();
         auto restored = a_.newLabel();
@@ -324,6 +417,12 @@ private:
         a_.jmp(leave_);
     }
 
+    /// ECX: LinkNumber.
+    void leave_by_link(Leave why) {
+        a_.mov(context_word(offsetof(Context, link), 4), x86::ecx);
+        leave(why, false);
+    }
+
     void common_leave() {
         auto saved = a_.newLabel();
         a_.bind(leave_);
@@ -356,7 +455,7 @@ private:
     bool avx_;
     asmjit::CodeHolder code_;
     x86::Assembler a_;
-    asmjit::Label leave_;
+    asmjit::Label leave_, access_;
 };
 
 }  // namespace

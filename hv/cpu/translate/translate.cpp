@@ -29,8 +29,8 @@ Translation BlockTranslator::translate(const TranslationRequest& request) {
     scan_.begin(request.code);
     const auto start = static_cast<std::uint32_t>(request.rip - request.page);
     const bool merges = request.merges && request.variant == Variant::normal;
-    const std::vector<PlannedInsn> block =
-        plan_block(scan_, start, {request.max_insns, request.follows_branches, merges});
+    const std::vector<PlannedInsn> block = plan_block(
+        scan_, start, {request.max_insns, request.follows_branches, merges, request.keeps_lookups});
     HV_CHECK(!block.empty(), "a block has at least one instruction");
     const PlannedInsn& last = block.back();
     const std::uint32_t behind = last.offset + last.insn->length;

@@ -29,6 +29,12 @@ enum class Variant : std::uint8_t {
 struct StubAddresses {
     std::uint64_t link = 0, miss = 0, budget = 0, access = 0, load_fpu = 0, emulate = 0,
                   bounced = 0;
+    /// Of the instruction's only operand: R11 is its address, RCX where the block goes on. By
+    /// whether it is relative to RSP, whether it is stored to, and the binary logarithm of its
+    /// size.
+    static constexpr unsigned sizes = 6;
+    std::uint64_t short_access[2][2][sizes] = {};
+    std::uint64_t stack_group = 0;  ///< looks a group relative to RSP up
 };
 
 /// Where one guest instruction's host code begins.
@@ -68,6 +74,8 @@ struct TranslationRequest {
     Variant variant = Variant::normal;
     unsigned max_insns = 0;
     bool merges = true;            ///< memory operands may share a look-up
+    bool keeps_lookups = true;     ///< also across other operands
+    bool has_stack_page = true;    ///< operands relative to RSP have a TLB entry of their own
     bool follows_branches = true;  ///< that are not taken, or forward and near
     bool strings_inline = true;    ///< REP MOVS and REP STOS
     /// The bytes of the page that `rip` is in; for an instruction that straddles two pages, one

@@ -52,7 +52,7 @@ TranslatorCore::TranslatorCore(const TranslatorSettings& settings, FrameTable& f
       stubs_size_(cache_.used()),
       translator_(host_, stubs_.addresses, settings.level),
       blocks_(cache_),
-      contexts_(frames, this, stubs_.addresses.miss, settings.two_levels) {
+      contexts_(frames, this, stubs_.addresses.miss, settings.two_levels, settings.kept_spaces) {
     two_pages_.resize(2 * page_size);
 }
 
@@ -84,14 +84,11 @@ Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_
     HV_CHECK(budget > 0, "a run needs a budget");
     end_ = end;
     const std::uint64_t first = state.retired;
-    VcpuContext& vcpu = contexts_.of(state);
-    context_ = &vcpu.context;
-    addresses_ = &vcpu.addresses;
-    addresses_->use(state);
-    const TrapScope traps(*context_, cache_.base(), cache_.base() + cache_.size(), stubs_.trap);
-    load_gs_base(*context_, host_.fsgsbase);
+    addresses_ = nullptr;
+    TrapScope traps(cache_.base(), cache_.base() + cache_.size(), stubs_.trap);
     unsigned takings = settings_.takes_exits ? most_takings : 0;
     while (state.retired - first < budget) {
+        if (addresses_ == nullptr || !addresses_->serves(state)) enter_space(state, traps);
         context_->budget = budget - (state.retired - first);
         live_.reset();
         std::optional<Exit> exit = wants_single_steps(state) ? debug_step(state, environment)
@@ -105,7 +102,7 @@ Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_
             case Environment::Taken::no:
                 return *exit;
             case Environment::Taken::on:
-                addresses_->use(state);
+                if (addresses_->serves(state)) addresses_->use(state);
                 continue;
             case Environment::Taken::ended:
                 return Exit{};
@@ -113,6 +110,16 @@ Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_
     }
     normalise_flags(state);
     return Exit{};
+}
+
+/// Goes over to what is kept for the vCPU's address space.
+void TranslatorCore::enter_space(const CpuState& state, TrapScope& traps) {
+    VcpuContext& space = contexts_.of(state);
+    context_ = &space.context;
+    addresses_ = &space.addresses;
+    addresses_->use(state);
+    traps.belong_to(*context_);
+    load_gs_base(*context_, host_.fsgsbase);
 }
 
 void TranslatorCore::enter(std::uint64_t entry) {
@@ -184,7 +191,11 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                 }
                 settle(page_of(at.key.rip) + site.guest_offset, site.live);
                 if (static_cast<Leave>(c.leave) == Leave::no_fpu) return exception(7);
-                if (static_cast<Leave>(c.leave) == Leave::trap) return trapped(state);
+                // An address that is not canonical may be one relative to RSP (Tlb::StackPage).
+                constexpr std::uint32_t general_protection = 13;
+                if (static_cast<Leave>(c.leave) == Leave::trap &&
+                    c.trap_vector != general_protection)
+                    return trapped(state);
                 return bounce_at(state, environment);
             }
             case Leave::emulate: {
@@ -251,7 +262,8 @@ std::optional<Exit> TranslatorCore::emulate_insn(const Insn& insn, CpuState& sta
     const Emulated done = emulate(insn, c);
     state.retired += done.retired;
     if (done.retired != 0) live_.reset();
-    addresses_->use(state);
+    // Another address space is entered by the run loop.
+    if (addresses_->serves(state)) addresses_->use(state);
     return done.exit;
 }
 

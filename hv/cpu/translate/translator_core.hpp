@@ -12,6 +12,7 @@
 #include "hv/cpu/engine/engine.hpp"
 #include "hv/cpu/translate/block_table.hpp"
 #include "hv/cpu/translate/code_cache.hpp"
+#include "hv/cpu/translate/host_traps.hpp"
 #include "hv/cpu/translate/operands.hpp"
 #include "hv/cpu/translate/stubs.hpp"
 #include "hv/cpu/translate/translate.hpp"
@@ -24,9 +25,12 @@ namespace ring3 {
 struct TranslatorSettings {
     unsigned block_limit = 32;         ///< most guest instructions in a block
     bool merges = true;                ///< memory operands may share a look-up (plan.hpp)
+    bool keeps_lookups = true;         ///< also across other operands
+    bool has_stack_page = true;        ///< operands relative to RSP have a TLB entry of their own
     bool superblocks = true;           ///< blocks go on behind branches (plan.hpp)
     bool links_blocks = true;          ///< direct branches lead to their blocks without a look-up
     bool inline_strings = true;        ///< REP MOVS and REP STOS
+    std::size_t kept_spaces = 4;       ///< address spaces of a vCPU whose look-ups are kept
     bool two_levels = true;            ///< of the TLB and of the jump cache
     bool counts_blocks = false;        ///< for profile(); no block is moved then
     bool moves_blocks = true;          ///< code at another address is moved, not translated again
@@ -73,6 +77,7 @@ private:
     void store(CpuState& state) const;
     std::optional<Exit> step(CpuState& state, Environment& environment);
     std::optional<Exit> run_blocks(CpuState& state, Environment& environment);
+    void enter_space(const CpuState& state, TrapScope& traps);
     void enter(std::uint64_t entry);
     std::optional<Exit> emulate_at(const Block& block, CpuState& state, Environment& environment);
     std::optional<Exit> emulate_insn(const Insn& insn, CpuState& state, Environment& environment);
@@ -115,7 +120,7 @@ private:
     BlockTranslator translator_;
     BlockTable blocks_;
     VcpuContexts contexts_;
-    /// Of the vCPU that runs: good inside of run() alone.
+    /// Of the vCPU that runs, in its address space: good inside of run() alone.
     Context* context_ = nullptr;
     AddressCaches* addresses_ = nullptr;
     bool kernel_mode_ = true;

@@ -16,28 +16,44 @@ constexpr std::uint64_t cpp_mxcsr = 0x1f80;
 // A host that has none is only slower.
 HugePage::HugePage() { madvise(this, size, MADV_HUGEPAGE); }
 
+std::unique_ptr<VcpuContext> VcpuContexts::make(DomainId domain) {
+    auto made = std::make_unique<VcpuContext>(frames_, domain, miss_stub_, two_levels_);
+    Context& context = made->context;
+    context.owner = owner_;
+    context.host_mxcsr = cpp_mxcsr;
+    context.tag_mask = static_cast<std::uint64_t>(Tlb::entries - 1) << page_shift;
+    context.page_mask = page_mask;
+    for (std::size_t i = 0; i < context.place_mask.size(); ++i)
+        context.place_mask[i] = page_mask | ((std::uint64_t{1} << i) - 1);
+    context.sign_mask = std::uint64_t{1} << 63;
+    context.fpu_absent = 1;
+    return made;
+}
+
 VcpuContext& VcpuContexts::of(const CpuState& state) {
     Vcpus& vcpus = domains_[state.domain];
     if (vcpus.size() <= state.vcpu.raw) vcpus.resize(state.vcpu.raw + std::size_t{1});
-    std::unique_ptr<VcpuContext>& vcpu = vcpus[state.vcpu.raw];
-    if (vcpu == nullptr) {
-        vcpu = std::make_unique<VcpuContext>(frames_, state.domain, miss_stub_, two_levels_);
-        Context& context = vcpu->context;
-        context.owner = owner_;
-        context.host_mxcsr = cpp_mxcsr;
-        context.tag_mask = static_cast<std::uint64_t>(Tlb::entries - 1) << page_shift;
-        context.page_mask = page_mask;
-        context.sign_mask = std::uint64_t{1} << 63;
-        context.fpu_absent = 1;
+    Spaces& spaces = vcpus[state.vcpu.raw];
+    const auto is_its = [&](const auto& space) { return space->addresses.serves(state); };
+    auto found = std::ranges::find_if(spaces, is_its);
+    if (found == spaces.end() && spaces.size() < most_spaces_) {
+        found = spaces.insert(spaces.end(), make(state.domain));
+    } else if (found == spaces.end()) {
+        // What holds nothing any more goes first, then what was not used for longest.
+        const auto turn = [](const auto& space) {
+            return space->addresses.is_empty() ? 0 : space->last_turn;
+        };
+        found = std::ranges::min_element(spaces, {}, turn);
     }
-    return *vcpu;
+    (*found)->last_turn = ++turns_;
+    return **found;
 }
 
 std::size_t VcpuContexts::size() const {
     std::size_t count = 0;
     for (const auto& [domain, vcpus] : domains_) {
         count += static_cast<std::size_t>(
-            std::ranges::count_if(vcpus, [](const auto& vcpu) { return vcpu != nullptr; }));
+            std::ranges::count_if(vcpus, [](const Spaces& spaces) { return !spaces.empty(); }));
     }
     return count;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the engine keeps for each vCPU: its own software TLBs and caches, so that two vCPUs that
-// take turns find theirs as they left them. Made when a vCPU first runs, gone with its domain.
+// take turns find theirs as they left them. Made when a vCPU first runs, gone with its domain. A
+// vCPU has several: one for each address space that it was in lately, which are told of every
+// change as if they were in use.
 #pragma once
 
 #include <cstddef>
@@ -30,17 +32,24 @@ struct alignas(HugePage::size) VcpuContext {
     HugePage huge_page;  // first, so that it begins where the whole does
     Context context{};
     AddressCaches addresses;
+    std::uint64_t last_turn = 0;
 };
 
 class VcpuContexts {
 public:
     /// `owner` and `miss_stub`: Context::owner, and what jump caches hold for an unknown target;
-    /// `two_levels`: of the TLB.
-    VcpuContexts(FrameTable& frames, void* owner, std::uint64_t miss_stub, bool two_levels)
-        : frames_(frames), owner_(owner), miss_stub_(miss_stub), two_levels_(two_levels) {}
+    /// `two_levels`: of the TLB; `most_spaces`: how many address spaces a vCPU keeps, one at least.
+    VcpuContexts(FrameTable& frames, void* owner, std::uint64_t miss_stub, bool two_levels,
+                 std::size_t most_spaces)
+        : frames_(frames),
+          owner_(owner),
+          miss_stub_(miss_stub),
+          two_levels_(two_levels),
+          most_spaces_(most_spaces) {}
 
-    /// Valid until its domain is forgotten.
+    /// For the vCPU in its address space. Valid until its domain is forgotten.
     VcpuContext& of(const CpuState& state);
+    /// Of vCPUs.
     void forget(DomainId domain) { domains_.erase(domain); }
     std::size_t size() const;
 
@@ -64,20 +73,25 @@ public:
     }
 
 private:
-    /// By vCPU; null: it has not run yet.
-    using Vcpus = std::vector<std::unique_ptr<VcpuContext>>;
+    /// By address space; empty: the vCPU has not run yet.
+    using Spaces = std::vector<std::unique_ptr<VcpuContext>>;
+    /// By vCPU.
+    using Vcpus = std::vector<Spaces>;
 
     template <class Act>
     static void visit(Vcpus& vcpus, Act act) {
-        for (const auto& vcpu : vcpus) {
-            if (vcpu != nullptr) act(vcpu->addresses);
+        for (const Spaces& spaces : vcpus) {
+            for (const auto& space : spaces) act(space->addresses);
         }
     }
+    std::unique_ptr<VcpuContext> make(DomainId domain);
 
     FrameTable& frames_;
     void* owner_;
     std::uint64_t miss_stub_;
     bool two_levels_;
+    std::size_t most_spaces_;
+    std::uint64_t turns_ = 0;
     std::map<DomainId, Vcpus> domains_;
 };
 

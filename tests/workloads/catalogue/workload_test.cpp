@@ -25,12 +25,16 @@ using testing::IsSupersetOf;
 const std::string a_hash(64, 'a');
 const std::string good = fmt::format(R"(name = "sample"
 title = "A sample"
+image = "os-bound"
+prepare = "echo all >all"
 packages = ["perl", "gzip"]
 licence = "MIT"
 
 [programs.one]
 stands_for = "nothing"
 generate = "echo $kib >input"
+before = "echo first"
+after = "echo last"
 command = """
 cat input \
     | cat
@@ -40,6 +44,9 @@ sizes.test = {{ kib = 4, rounds = 2, output = "{0}" }}
 [programs.two]  # measures
 stands_for = "\"two\""
 values = true
+better = "higher"
+on_disk = true
+needs_peer = true
 command = "true"
 sizes.test = {{}}
 )",
@@ -78,24 +85,38 @@ TEST_F(WorkloadManifest, gives_programs_with_their_sizes) {
     write(good);
     const Workload workload = read_workload(folder());
     EXPECT_EQ(workload.title, "A sample");
+    EXPECT_EQ(workload.image, "os-bound");
+    EXPECT_EQ(workload.prepare, "echo all >all");
     EXPECT_THAT(workload.packages, ElementsAre("perl", "gzip"));
     const WorkloadProgram& one = workload.programs.at("one");
     EXPECT_EQ(one.command, "cat input | cat\n");
     EXPECT_EQ(one.sizes.at("test").parameters.at("rounds"), 2);
     EXPECT_EQ(one.sizes.at("test").output_sha256, a_hash);
+    EXPECT_EQ(one.before, "echo first");
+    EXPECT_EQ(one.after, "echo last");
+    EXPECT_FALSE(one.higher_is_better);
+    EXPECT_FALSE(one.on_disk);
+    EXPECT_FALSE(one.needs_peer);
     EXPECT_TRUE(workload.programs.at("two").prints_values);
+    EXPECT_TRUE(workload.programs.at("two").higher_is_better);
+    EXPECT_TRUE(workload.programs.at("two").on_disk);
+    EXPECT_TRUE(workload.programs.at("two").needs_peer);
     EXPECT_EQ(workload.programs.at("two").stands_for, "\"two\"");
 }
 
 TEST_F(WorkloadManifest, is_refused_with_the_place_and_what_would_be_right) {
     EXPECT_THAT(
         complaint_about("licence", "license"),
-        HasSubstr("manifest.toml:4:11: unknown key \"license\" (did you mean \"licence\"?)"));
+        HasSubstr("manifest.toml:6:11: unknown key \"license\" (did you mean \"licence\"?)"));
     EXPECT_THAT(complaint_about("\"sample\"", "\"other\""), HasSubstr("the name of its folder"));
     EXPECT_THAT(complaint_about("command = \"true\"", ""), HasSubstr("\"command\" is missing"));
     EXPECT_THAT(complaint_about("kib = 4", "kib = \"4\""), HasSubstr("a whole number"));
     EXPECT_THAT(complaint_about(a_hash, "abc"), HasSubstr("SHA-256"));
-    EXPECT_THAT(complaint_about("values = true", "values = false"), HasSubstr("\"output\""));
+    EXPECT_THAT(complaint_about("values = true\nbetter = \"higher\"", "values = false"),
+                HasSubstr("\"output\""));
+    EXPECT_THAT(complaint_about("\"higher\"", "\"more\""), HasSubstr("\"higher\" or \"lower\""));
+    EXPECT_THAT(complaint_about("values = true", "values = false"), HasSubstr("is for values"));
+    EXPECT_THAT(complaint_about("image = \"os-bound\"", ""), HasSubstr("\"image\" is missing"));
     EXPECT_THAT(complaint_about("title = \"A sample\"", "title = "), HasSubstr(":2:"));
 }
 
@@ -119,11 +140,15 @@ TEST(Workloads, like_SPECs_have_twelve_programs_in_three_sizes) {
 
 /// All that a manifest holds, in one order and form.
 std::string dump(const Workload& workload) {
-    std::string text = fmt::format("{}\n{}\n{}\n", workload.name, workload.title, workload.licence);
+    std::string text = fmt::format("{}\n{}\n{}\n{}\n{}\n", workload.name, workload.title,
+                                   workload.licence, workload.image, workload.prepare);
     for (const std::string& package : workload.packages) text += package + "\n";
     for (const auto& [name, program] : workload.programs) {
-        text += fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n", name, program.stands_for, program.kinship,
-                            program.generate, program.command, int{program.prints_values});
+        text +=
+            fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}{}{}{}\n", name, program.stands_for,
+                        program.kinship, program.generate, program.before, program.command,
+                        program.after, int{program.prints_values}, int{program.higher_is_better},
+                        int{program.on_disk}, int{program.needs_peer});
         for (const auto& [size, values] : program.sizes) {
             text += fmt::format("{} output {}\n", size, values.output_sha256);
             for (const auto& [key, value] : values.parameters)
@@ -135,11 +160,14 @@ std::string dump(const Workload& workload) {
 
 constexpr const char* dump_in_perl = R"perl(
 my $w = Manifest::read_manifest("$ARGV[0]/manifest.toml");
-print "$w->{name}\n$w->{title}\n$w->{licence}\n", map { "$_\n" } @{ $w->{packages} };
+print map { ($w->{$_} // '') . "\n" } qw(name title licence image prepare);
+print map { "$_\n" } @{ $w->{packages} };
 for my $name (sort keys %{ $w->{programs} }) {
     my $p = $w->{programs}{$name};
-    print "$name\n", map { ($p->{$_} // '') . "\n" } qw(stands_for kinship generate command);
-    print $p->{values} ? 1 : 0, "\n";
+    print "$name\n", map { ($p->{$_} // '') . "\n" }
+        qw(stands_for kinship generate before command after);
+    print $p->{values} ? 1 : 0, ($p->{better} // '') eq 'higher' ? 1 : 0;
+    print $p->{on_disk} ? 1 : 0, $p->{needs_peer} ? 1 : 0, "\n";
     for my $size (sort keys %{ $p->{sizes} }) {
         my $v = $p->{sizes}{$size};
         print "$size output ", $v->{output} // '', "\n";

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -19,7 +20,7 @@ inline constexpr const char* host_format = "ring3-host";
 inline constexpr std::uint32_t format_version = 1;
 
 /// How a column lies in the file, little-endian.
-enum class Kind : std::uint8_t { text, u8, u32, u64, i64, f64, flag, status, better };
+enum class Kind : std::uint8_t { text, u8, u16, u32, u64, i64, f64, flag, status, better, event };
 
 struct Column {
     const char* name;
@@ -33,7 +34,9 @@ struct Text {
     std::array<char, size> bytes{};
 
     Text() = default;
-    Text(std::string_view text) {
+    template <std::convertible_to<std::string_view> From>
+    Text(const From& from) {
+        const std::string_view text = from;
         std::memcpy(bytes.data(), text.data(), std::min(text.size(), size - 1));
     }
     std::string_view view() const { return bytes.data(); }
@@ -47,6 +50,7 @@ inline constexpr std::array better_names{"lower", "higher"};
 
 /// /result/values of a run: one row per program, metric and iteration.
 struct Value {
+    Text<16> domain;  ///< empty where the platform runs one guest
     Text<32> program, metric;
     Text<16> unit;
     Better better{};
@@ -59,11 +63,11 @@ struct Value {
 #define RING3_COLUMN(Row, name, kind) \
     Column { #name, Kind::kind, offsetof(Row, name), sizeof(Row::name) }
 inline constexpr std::array value_columns{
-    RING3_COLUMN(Value, program, text),    RING3_COLUMN(Value, metric, text),
-    RING3_COLUMN(Value, unit, text),       RING3_COLUMN(Value, better, better),
-    RING3_COLUMN(Value, warm, flag),       RING3_COLUMN(Value, ok, flag),
-    RING3_COLUMN(Value, iteration, u32),   RING3_COLUMN(Value, value, f64),
-    RING3_COLUMN(Value, guest_value, f64),
+    RING3_COLUMN(Value, domain, text),   RING3_COLUMN(Value, program, text),
+    RING3_COLUMN(Value, metric, text),   RING3_COLUMN(Value, unit, text),
+    RING3_COLUMN(Value, better, better), RING3_COLUMN(Value, warm, flag),
+    RING3_COLUMN(Value, ok, flag),       RING3_COLUMN(Value, iteration, u32),
+    RING3_COLUMN(Value, value, f64),     RING3_COLUMN(Value, guest_value, f64),
 };
 
 /// /cells of a campaign: what is measured, one row per point.

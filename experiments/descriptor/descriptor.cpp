@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/descriptor/descriptor.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "experiments/descriptor/cells.hpp"
+#include "experiments/descriptor/toml_reader.hpp"
+#include "hv/base/errors.hpp"
+#include "hv/base/nearest_name.hpp"
+#include "hv/machine/policies.hpp"
+#include "hv/trace/schema.hpp"
+#include "workloads/catalogue/workload.hpp"
+
+namespace ring3::experiment {
+namespace {
+
+constexpr std::array machine_tables{"machine", "scheduler", "memory", "io",
+                                    "net",     "disk",      "clock",  "engine"};
+const std::vector<std::string> platform_kinds{"ring3",    "native",    "uml",    "qemu-tcg",
+                                              "qemu-kvm", "published", "command"};
+constexpr double infinite = std::numeric_limits<double>::infinity();
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+/// A name becomes part of file names and of columns.
+void check_name(TableReader& table, std::string_view key, const std::string& name) {
+    constexpr std::size_t longest = 31;  // the columns of a record hold so much
+    const bool is_good = std::ranges::all_of(name, [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+    });
+    if (!is_good || name.size() > longest)
+        table.fail(key,
+                   fmt::format("\"{}\" has at most {} letters, digits, - _ or .", key, longest));
+}
+
+void read_experiment(TableReader table, Descriptor& into) {
+    into.name = table.required_text("name");
+    check_name(table, "name", into.name);
+    into.title = table.text("title", into.name);
+    into.question = table.text("question", "");
+    into.baseline = table.text("baseline", "");
+    const auto repetitions = static_cast<unsigned>(table.integer("repetitions", 3, 1, 1000));
+    into.stopping = {repetitions, repetitions, 0};
+    into.seeds = table.integers("seeds", {1});
+    into.order_seed = table.integer("order_seed", 1, 0, ~std::uint64_t{0} >> 1);
+    into.timeout_s = table.number("timeout_s", 900, 1, 1e6);
+    into.trace = table.texts("trace", {});
+    try {
+        if (!into.trace.empty())
+            trace::parse_classes(fmt::format("{}", fmt::join(into.trace, ",")));
+    } catch (const ConfigError& error) {
+        table.fail("trace", error.what());
+    }
+    if (table.has("stop")) {
+        TableReader stop = table.table("stop");
+        into.stopping.least = static_cast<unsigned>(stop.integer("least", 3, 1, 1000));
+        into.stopping.most = static_cast<unsigned>(stop.integer("most", 30, 1, 1000));
+        into.stopping.relative_interval = stop.number("relative_interval", 0.02, 1e-6, 1);
+        if (into.stopping.most < into.stopping.least)
+            stop.fail("most", "\"most\" is less than \"least\"");
+        if (table.has("repetitions"))
+            table.fail("repetitions", "either \"repetitions\" or \"stop\", not both");
+        stop.reject_unknown();
+    }
+    table.reject_unknown({"stop"});
+}
+
+void read_guest(TableReader table, Descriptor& into) {
+    GuestChoice& guest = into.guest;
+    guest.kernel = table.text("kernel", "image:debian-cloud/vmlinuz");
+    guest.ramdisk = table.text("ramdisk", "image:debian-cloud/initrd");
+    guest.image = table.text("image", "");
+    guest.disk = table.text("disk", "");
+    guest.tree = table.text("tree", "");
+    if (!guest.disk.empty() && !guest.image.empty())
+        table.fail("disk", "either \"image\" or \"disk\", not both");
+    guest.memory_mib = static_cast<unsigned>(table.integer("memory_mib", 512, 16, 1 << 20));
+    guest.vcpus = static_cast<unsigned>(table.integer("vcpus", 1, 1, 128));
+    guest.extra = table.text("extra", "");
+    table.reject_unknown();
+}
+
+void read_platform(TableReader table, const std::string& name, Descriptor& into) {
+    PlatformChoice platform;
+    platform.name = name;
+    check_name(table, "kind", name);
+    const bool is_kind = std::ranges::find(platform_kinds, name) != platform_kinds.end();
+    if (!is_kind && !table.has("kind"))
+        table.fail("", fmt::format("[platforms.{}] wants a \"kind\", one of: {}", name,
+                                   fmt::join(platform_kinds, ", ")));
+    platform.kind = table.choice("kind", is_kind ? name : "ring3", platform_kinds);
+    platform.settings = table.texts("set", {});
+    if (!platform.settings.empty() && platform.kind != "ring3")
+        table.fail("set", fmt::format("\"set\" chooses policies of a ring3 machine; {} has none",
+                                      platform.kind));
+    platform.command = table.texts("command", {});
+    if ((platform.kind == "command") == platform.command.empty())
+        table.fail("command", platform.kind == "command"
+                                  ? "\"command\" is missing: the words that start the guest"
+                                  : "\"command\" is for the kind \"command\" alone");
+    TableReader differs = table.table("differs");
+    for (const std::string& what : differs.keys()) platform.differs[what] = differs.text(what, "");
+    table.reject_unknown();
+    into.platforms.push_back(std::move(platform));
+}
+
+void read_platforms(TableReader& root, Descriptor& into) {
+    TableReader platforms = root.table("platforms");
+    for (const std::string& name : platforms.keys())
+        read_platform(platforms.table(name), name, into);
+    if (into.platforms.empty())
+        root.fail("platforms",
+                  fmt::format("no platform: write [platforms.ring3], or another of: {}",
+                              fmt::join(platform_kinds, ", ")));
+    std::vector<std::string> names;
+    for (const PlatformChoice& platform : into.platforms) {
+        names.push_back(platform.name);
+        if (platform.kind == "native" && !into.guest.disk.empty() && into.guest.tree.empty())
+            root.table("guest").fail("disk", fmt::format("the platform \"{}\" runs the tree that a "
+                                                         "disk was made from: say \"tree\" as well",
+                                                         platform.name));
+    }
+    if (into.baseline.empty())
+        into.baseline = std::ranges::find(names, "native") != names.end() ? "native"
+                        : names.empty()                                   ? ""
+                                                                          : names.front();
+    else if (std::ranges::find(names, into.baseline) == names.end())
+        root.table("experiment")
+            .fail("baseline",
+                  fmt::format("there is no platform \"{}\"{}; there are: {}", into.baseline,
+                              nearest_name_hint(into.baseline, names), fmt::join(names, ", ")));
+}
+
+/// "workload", "size", "programs", "iterations" of a table, `key` naming the workload.
+WorkloadChoice read_choice(TableReader& table, std::string_view key) {
+    WorkloadChoice choice;
+    choice.name = table.required_text(key);
+    choice.size = table.text("size", "test");
+    choice.programs = table.texts("programs", {});
+    choice.iterations = static_cast<unsigned>(table.integer("iterations", 2, 1, 1000));
+    const std::vector<std::string> names = workload_names();
+    if (std::ranges::find(names, choice.name) == names.end()) {
+        if (!choice.name.empty())
+            table.fail(key,
+                       fmt::format("there is no workload \"{}\"{}; there are: {}", choice.name,
+                                   nearest_name_hint(choice.name, names), fmt::join(names, ", ")));
+        return choice;
+    }
+    const Workload workload = read_workload(workloads_folder() / choice.name);
+    std::vector<std::string> programs;
+    for (const auto& [name, program] : workload.programs) programs.push_back(name);
+    for (const std::string& name : choice.programs)
+        if (std::ranges::find(programs, name) == programs.end())
+            table.fail("programs",
+                       fmt::format("{} has no program \"{}\"{}; it has: {}", choice.name, name,
+                                   nearest_name_hint(name, programs), fmt::join(programs, ", ")));
+    const bool takes_all = choice.programs.empty();
+    for (const auto& [name, program] : workload.programs) {
+        const bool has_size = program.sizes.contains(choice.size);
+        // Of a whole workload those that have the size: a program may be of one size only.
+        if (takes_all && has_size) choice.programs.push_back(name);
+        const bool is_chosen = std::ranges::find(choice.programs, name) != choice.programs.end();
+        std::vector<std::string> sizes;
+        for (const auto& [size, parameters] : program.sizes) sizes.push_back(size);
+        if (is_chosen && !has_size)
+            table.fail("size", fmt::format("{}/{} has no size \"{}\"{}; it has: {}", choice.name,
+                                           name, choice.size, nearest_name_hint(choice.size, sizes),
+                                           fmt::join(sizes, ", ")));
+    }
+    if (choice.programs.empty())
+        table.fail("size",
+                   fmt::format("no program of {} has the size \"{}\"", choice.name, choice.size));
+    return choice;
+}
+
+void read_workloads(TableReader& root, Descriptor& into) {
+    for (TableReader& table : root.tables("workloads")) {
+        WorkloadChoice choice = read_choice(table, "name");
+        table.reject_unknown();
+        for (const WorkloadChoice& other : into.workloads)
+            if (other.name == choice.name)
+                table.fail("name", fmt::format("the workload \"{}\" is there twice", choice.name));
+        into.workloads.push_back(std::move(choice));
+    }
+}
+
+void read_domains(TableReader& root, Descriptor& into) {
+    std::set<std::string> names;
+    for (TableReader& table : root.tables("domains")) {
+        DomainChoice domain;
+        domain.name = table.required_text("name");
+        check_name(table, "name", domain.name);
+        if (!names.insert(domain.name).second)
+            table.fail("name", fmt::format("the domain \"{}\" is there twice", domain.name));
+        domain.count = static_cast<unsigned>(table.integer("count", 1, 1, 512));
+        domain.start_s = table.number("start_s", 0, 0, 1e6);
+        domain.config = table.texts("config", {});
+        domain.workload = read_choice(table, "workload");
+        table.reject_unknown();
+        into.domains.push_back(std::move(domain));
+    }
+    if (into.domains.empty()) {
+        if (into.workloads.empty())
+            root.fail("", "nothing to run: write [[workloads]] or [[domains]]");
+        return;
+    }
+    if (!into.workloads.empty())
+        root.fail("domains",
+                  "either [[workloads]], one at a time, or [[domains]] that run together");
+    for (const PlatformChoice& platform : into.platforms)
+        if (platform.kind != "ring3" && platform.kind != "published")
+            root.fail("domains", fmt::format("[[domains]] need a machine of ring3's; the platform "
+                                             "\"{}\" runs one guest at a time",
+                                             platform.name));
+}
+
+void read_sweep(TableReader table, Descriptor& into) {
+    static const std::vector<std::string> guest_keys{
+        "guest.memory_mib", "guest.vcpus", "guest.kernel", "guest.extra", "domains.count"};
+    for (const std::string& key : table.keys()) {
+        const auto any = table.any(key);
+        if (!any) continue;
+        if (!any->is_array || any->values.empty())
+            table.fail(key, "an axis is a list of values: \"scheduler.slice_us\" = [5000, 50000]");
+        const std::size_t dot = key.find('.');
+        const bool is_guest = std::ranges::find(guest_keys, key) != guest_keys.end();
+        if (!is_guest && (dot == std::string::npos || !is_machine_table(key.substr(0, dot))))
+            table.fail(key,
+                       fmt::format("\"{}\" is no key of a machine (\"scheduler.slice_us\"), and "
+                                   "none of: {}",
+                                   key, fmt::join(guest_keys, ", ")));
+        const bool has_ring3 = std::ranges::any_of(
+            into.platforms,
+            [](const PlatformChoice& platform) { return platform.kind == "ring3"; });
+        if (!is_guest && !has_ring3)
+            table.fail(key, "no platform here is a ring3 machine, which alone has policies");
+        into.sweep.push_back({key, any->values});
+    }
+}
+
+/// {"scheduler.name" = "bvt"} as a cell's factors have it.
+std::string read_factors(TableReader& claim, std::string_view key, const Descriptor& descriptor) {
+    TableReader table = claim.table(key);
+    std::string text;
+    for (const SweepAxis& axis : descriptor.sweep) {
+        const auto any = table.any(axis.key);
+        if (!any) continue;
+        if (std::ranges::find(axis.values, any->values.at(0)) == axis.values.end())
+            claim.fail(key, fmt::format("\"{}\" is no value of the sweep's {}", any->values.at(0),
+                                        axis.key));
+        text += fmt::format("{}{}={}", text.empty() ? "" : ";", axis.key, any->values.at(0));
+    }
+    table.reject_unknown();
+    return text;
+}
+
+void read_claims(TableReader& root, Descriptor& into) {
+    std::vector<std::string> platforms, workloads;
+    for (const PlatformChoice& platform : into.platforms) platforms.push_back(platform.name);
+    for (const WorkloadChoice& workload : into.workloads) workloads.push_back(workload.name);
+    if (!into.domains.empty()) workloads.emplace_back("domains");
+    std::set<std::string> names;
+    for (TableReader& table : root.tables("claims")) {
+        ClaimText claim;
+        claim.name = table.required_text("name");
+        if (!names.insert(claim.name).second)
+            table.fail("name", fmt::format("the claim \"{}\" is there twice", claim.name));
+        claim.text = table.text("text", claim.name);
+        workloads.emplace_back("");
+        claim.workload = table.choice("workload", "", workloads);
+        workloads.pop_back();
+        claim.program = table.text("program", "");
+        claim.metric = table.text("metric", "");
+        claim.platform = table.choice("platform", platforms.empty() ? "" : platforms[0], platforms);
+        claim.than = table.choice("than", into.baseline, platforms);
+        claim.factors = read_factors(table, "at", into);
+        claim.than_factors = read_factors(table, "than_at", into);
+        claim.at_least = table.number("at_least", none, 0, infinite);
+        claim.at_most = table.number("at_most", none, 0, infinite);
+        if (std::isnan(claim.at_least) && std::isnan(claim.at_most))
+            table.fail("", "a claim says \"at_least\" or \"at_most\": how many times as fast");
+        table.reject_unknown();
+        into.claims.push_back(std::move(claim));
+    }
+}
+
+/// The file with every line left out that belongs to no table of a machine: places in messages stay
+/// right.
+std::string machine_lines(const std::string& text) {
+    std::istringstream lines(text);
+    std::string kept;
+    bool is_machine = false;
+    for (std::string line; std::getline(lines, line); kept += "\n") {
+        const std::size_t begin = line.find_first_not_of(" \t");
+        if (begin != std::string::npos && line[begin] == '[') {
+            const std::size_t end = line.find_first_of(".]", begin + 1);
+            is_machine = is_machine_table(line.substr(begin + 1, end - begin - 1));
+        }
+        if (is_machine) kept += line;
+    }
+    return kept;
+}
+
+/// Every machine that will be made can be made.
+void check_machines(const Descriptor& descriptor, Errors& errors) {
+    std::set<std::string> said;
+    for (const Cell& cell : cells_of(descriptor)) {
+        if (cell.platform->kind != "ring3") continue;
+        try {
+            machine_of(descriptor, *cell.platform, cell.factors, cell.seed);
+        } catch (const ConfigError& error) {
+            if (said.insert(error.what()).second)
+                errors.add(cell.factors.empty() ? fmt::format("platform {}", cell.platform->name)
+                                                : fmt::format("platform {} at {}",
+                                                              cell.platform->name, cell.factors),
+                           error.what());
+        }
+    }
+}
+
+std::string whole_file(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(file), {}};
+    if (!file.is_open() || file.bad() || std::filesystem::is_directory(path))
+        throw EnvironmentError{
+            fmt::format("cannot read the descriptor {}; those of this project are "
+                        "in experiments/",
+                        path.string())};
+    return text;
+}
+
+}  // namespace
+
+bool is_machine_table(std::string_view table) {
+    return std::ranges::find(machine_tables, table) != machine_tables.end();
+}
+
+Descriptor read_descriptor(const std::filesystem::path& path,
+                           const std::vector<std::string>& settings) {
+    return parse_descriptor(path, whole_file(path), settings);
+}
+
+Descriptor parse_descriptor(const std::filesystem::path& path, std::string text,
+                            const std::vector<std::string>& settings) {
+    Descriptor descriptor;
+    descriptor.path = path;
+    descriptor.text = std::move(text);
+    descriptor.settings = settings;
+    descriptor.machine_text = machine_lines(descriptor.text);
+
+    Errors errors(path.string());
+    {
+        // Settings of a machine's tables are the machine's to understand.
+        std::vector<std::string> own;
+        for (const std::string& setting : settings)
+            if (!is_machine_table(setting.substr(0, setting.find('.')))) own.push_back(setting);
+        FileReader file(descriptor.text, own, errors, descriptor.effective);
+        errors.raise();
+        TableReader root = file.root();
+        read_experiment(root.table("experiment"), descriptor);
+        read_guest(root.table("guest"), descriptor);
+        read_platforms(root, descriptor);
+        read_workloads(root, descriptor);
+        read_domains(root, descriptor);
+        read_sweep(root.table("sweep"), descriptor);
+        read_claims(root, descriptor);
+        root.reject_unknown({machine_tables.begin(), machine_tables.end()});
+    }
+    if (errors.empty()) check_machines(descriptor, errors);
+    errors.raise();
+    return descriptor;
+}
+
+namespace {
+
+MachineConfig machine_with(MachineConfig config, const Descriptor& descriptor,
+                           const PlatformChoice& platform, std::string_view factors) {
+    config.read_text(descriptor.machine_text, descriptor.path.string());
+    for (const std::string& setting : descriptor.settings)
+        if (is_machine_table(setting.substr(0, setting.find('.')))) config.set(setting);
+    for (const std::string& setting : platform.settings) config.set(setting);
+    std::istringstream points{std::string(factors)};
+    for (std::string point; std::getline(points, point, ';');)
+        if (is_machine_table(point.substr(0, point.find('.')))) config.set(point);
+    return config;
+}
+
+}  // namespace
+
+MachineConfig machine_of(const Descriptor& descriptor, const PlatformChoice& platform,
+                         std::string_view factors, std::uint64_t seed) {
+    const MachineConfig unseeded =
+        checked(machine_with(MachineConfig(), descriptor, platform, factors));
+    // Whatever draws lots draws them from the cell's seed, unless the file gives it one of its own.
+    MachineConfig seeded;
+    for (const PolicyKind& kind : policy_kinds()) {
+        const std::string& policy = unseeded.policy(kind.table).name;
+        for (const Params::Declared& parameter : parameters_of(kind.name, policy))
+            if (parameter.name == "seed") seeded.set(fmt::format("{}.seed={}", kind.table, seed));
+    }
+    return checked(machine_with(std::move(seeded), descriptor, platform, factors));
+}
+
+}  // namespace ring3::experiment

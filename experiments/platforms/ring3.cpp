@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+// ring3 itself: a machine with one domain or several, in a process of its own, so that what it does
+// to that process ends one run and not the campaign.
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <sstream>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "experiments/platforms/child.hpp"
+#include "experiments/platforms/kernel_words.hpp"
+#include "hv/base/errors.hpp"
+#include "hv/control/create_request.hpp"
+#include "hv/machine/machine.hpp"
+#include "hv/trace/file.hpp"
+
+namespace ring3::experiment {
+namespace {
+
+constexpr const char* facts_file = "facts";
+constexpr const char* config_file = "machine.toml";
+constexpr const char* trace_file = "trace";
+
+std::string domain_text(const Boot& boot, const Boot::Domain& domain) {
+    Boot own = boot;
+    own.workloads = domain.workloads;
+    if (domain.start_s > 0) own.extra += fmt::format(" workloads_delay_s={}", domain.start_s);
+    std::string text = fmt::format(
+        "name = '{}'\nkernel = '{}'\nramdisk = '{}'\nmemory = {}\nvcpus = {}\n"
+        "root = '/dev/xvda'\ndisk = ['overlay:{},raw,xvda,w']\n"
+        "extra = 'console=hvc0 quiet tsc=nowatchdog {}'\non_reboot = 'destroy'\n",
+        domain.name, boot.kernel.string(), boot.ramdisk.string(), boot.memory_mib, boot.vcpus,
+        domain.disk.string(), fmt::join(kernel_words(own), " "));
+    return text;
+}
+
+std::vector<Boot::Domain> domains_of(const Boot& boot) {
+    if (!boot.domains.empty()) return boot.domains;
+    return {{"guest", boot.workloads, 0, {}, boot.disk, nullptr}};
+}
+
+/// Ends when its parent kills it.
+class Nobody final : public Outside {
+public:
+    bool wants_stop() override { return false; }
+};
+
+void write_all(int file, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t count = ::write(file, text.data(), text.size());
+        if (count < 0 && errno != EINTR) return;  // the parent is gone, and so are we soon
+        if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
+    }
+}
+
+/// A console's output, line by line: "VIRTUAL_NS DOMAIN TEXT".
+class LineWriter {
+public:
+    LineWriter(Machine& machine, std::string name, int output)
+        : machine_(machine), name_(std::move(name)), output_(output) {}
+
+    void operator()(std::span<const std::byte> bytes) {
+        for (const std::byte byte : bytes) {
+            const char c = static_cast<char>(byte);
+            if (c == '\r') continue;
+            if (c != '\n') {
+                line_ += c;
+                continue;
+            }
+            write_all(output_, fmt::format("{} {} {}\n", machine_.time().time_since_epoch().count(),
+                                           name_, line_));
+            line_.clear();
+        }
+    }
+
+private:
+    Machine& machine_;
+    std::string name_;
+    int output_;
+    std::string line_;
+};
+
+trace::Classes classes_of(const Descriptor& descriptor) {
+    if (descriptor.trace.empty()) return {};
+    return trace::parse_classes(fmt::format("{}", fmt::join(descriptor.trace, ",")));
+}
+
+/// What the child does. Its result is its exit code.
+int run_machine(const Boot& boot, MachineConfig config, int output) try {
+    Nobody nobody;
+    Machine machine(std::move(config), nobody, [](const Log::Line& line) {
+        if (line.level != LogLevel::info) fmt::print(stderr, "{}\n", line.text);
+    });
+    machine.set_core_folder(boot.scratch);
+    for (const Boot::Domain& domain : domains_of(boot)) {
+        GuestSpec spec =
+            guest_spec(parse_domain_config("domain.cfg", domain_text(boot, domain), domain.config),
+                       [](const std::string& name) { return name; });
+        spec.show = LineWriter(machine, domain.name, output);
+        machine.add_guest(std::move(spec));
+    }
+    std::ofstream{boot.scratch / config_file} << machine.config().describe();
+    std::unique_ptr<trace::FileWriter> events;
+    if (const trace::Classes classes = classes_of(boot.descriptor);
+        !(classes == trace::Classes{})) {
+        events = std::make_unique<trace::FileWriter>(boot.scratch / trace_file, classes,
+                                                     machine.world() == Clock::World::closed);
+        machine.start_trace(*events, classes);
+    }
+    const Machine::End end = machine.run();
+    machine.stop_trace();
+    if (events) events->finish();
+    bool has_crashed = end != Machine::End::guests_ended;
+    if (has_crashed) fmt::print(stderr, "the guests wait for something that can never come\n");
+    for (const Guest* guest : machine.guests()) {
+        if (!guest->has_crashed()) continue;
+        fmt::print(stderr, "the domain \"{}\" crashed\n", guest->name());
+        has_crashed = true;
+    }
+    std::ofstream facts{boot.scratch / facts_file};
+    facts << "instructions " << machine.retired() << '\n';
+    if (machine.world() == Clock::World::closed)
+        facts << "virtual_ns " << machine.time().time_since_epoch().count() << "\ndigest "
+              << machine.digest() << '\n';
+    return static_cast<int>(has_crashed ? ExitCode::crash : ExitCode::ok);
+} catch (const ConfigError& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return static_cast<int>(ExitCode::usage);
+} catch (const std::exception& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return static_cast<int>(ExitCode::environment);
+}
+
+class Ring3 final : public Platform {
+public:
+    Ring3(Params&, const PlatformChoice&) {}
+
+    Outcome run(const Boot& boot, const Sink& sink, const WantsStop& wants_stop) override {
+        const MachineConfig config =
+            machine_of(boot.descriptor, *boot.cell.platform, boot.cell.factors, boot.cell.seed);
+        const bool is_virtual = boot.cell.clock == "virtual";
+        Child child([&](int output) { return run_machine(boot, config, output); });
+        std::size_t to_end = domains_of(boot).size();
+        const auto take = [&](std::chrono::nanoseconds at, const std::string& text) {
+            std::istringstream words(text);
+            std::int64_t virtual_ns = 0;
+            Line line{at, "", ""};
+            words >> virtual_ns >> line.domain;
+            words.get();
+            line.text.assign(std::istreambuf_iterator<char>(words), {});
+            if (is_virtual) line.at = std::chrono::nanoseconds(virtual_ns);
+            if (boot.domains.empty()) line.domain.clear();
+            sink(line);
+            return line.text.starts_with(end_line) && --to_end == 0;
+        };
+        Outcome outcome =
+            child.listen(take,
+                         std::chrono::duration_cast<std::chrono::nanoseconds>(
+                             std::chrono::duration<double>(boot.descriptor.timeout_s)),
+                         wants_stop);
+        read_facts(boot, outcome);
+        return outcome;
+    }
+
+private:
+    static void read_facts(const Boot& boot, Outcome& outcome) {
+        std::ifstream facts{boot.scratch / facts_file};
+        for (std::string name, value; facts >> name >> value;) outcome.facts[name] = value;
+        std::ifstream config{boot.scratch / config_file};
+        outcome.config.assign(std::istreambuf_iterator<char>(config), {});
+        if (std::filesystem::exists(boot.scratch / trace_file))
+            outcome.trace = boot.scratch / trace_file;
+        for (const Boot::Domain& domain : domains_of(boot))
+            outcome.command += domain_text(boot, domain);
+    }
+};
+
+const Registered<Platform, Ring3> entry{"ring3", "a ring3 machine"};
+
+}  // namespace
+}  // namespace ring3::experiment

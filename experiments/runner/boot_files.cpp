@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/runner/boot_files.hpp"
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "hv/base/errors.hpp"
+#include "hv/base/sha256.hpp"
+#include "workloads/catalogue/workload.hpp"
+
+namespace ring3::experiment {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// "spec-int-like:gzip:test:2,..."
+std::string workload_words(const WorkloadChoice& choice) {
+    const Workload workload = read_workload(workloads_folder() / choice.name);
+    bool is_all = choice.programs.size() == workload.programs.size();
+    // Kernels take command lines of a limited length: a whole workload has a short name.
+    if (is_all && choice.programs.size() > 1)
+        return fmt::format("{}:all:{}:{}", choice.name, choice.size, choice.iterations);
+    std::string words;
+    for (const std::string& program : choice.programs)
+        words += fmt::format("{}{}:{}:{}:{}", words.empty() ? "" : ",", choice.name, program,
+                             choice.size, choice.iterations);
+    return words;
+}
+
+/// "image:NAME/FILE" of the image that has the workload, or the user's own.
+std::string disk_of(const Descriptor& descriptor, const WorkloadChoice& choice) {
+    const GuestChoice& guest = descriptor.guest;
+    if (!guest.disk.empty()) return guest.disk;
+    if (!guest.image.empty()) return fmt::format("image:{}/root.img", guest.image);
+    return fmt::format("image:{}/root.img", read_workload(workloads_folder() / choice.name).image);
+}
+
+std::string tree_of(const Descriptor& descriptor, const std::string& disk) {
+    if (!descriptor.guest.disk.empty()) return descriptor.guest.tree;
+    return disk.substr(0, disk.find('/')) + "/root.tar.zst";
+}
+
+/// A guest's value at a point of the sweep, if that says one.
+std::string point(const Cell& cell, std::string_view key, std::string otherwise) {
+    std::istringstream points(cell.factors);
+    for (std::string one; std::getline(points, one, ';');)
+        if (one.starts_with(std::string(key) + "=")) return one.substr(key.size() + 1);
+    return otherwise;
+}
+
+unsigned number_at(const Cell& cell, std::string_view key, unsigned otherwise) {
+    const std::string text = point(cell, key, std::to_string(otherwise));
+    std::size_t used = 0;
+    unsigned long number = 0;
+    try {
+        number = std::stoul(text, &used);
+    } catch (const std::logic_error&) {
+    }
+    if (used != text.size() || number == 0)
+        throw ConfigError{fmt::format("the sweep's {} = {} is no whole number above 0", key, text)};
+    return static_cast<unsigned>(number);
+}
+
+}  // namespace
+
+fs::path BootFiles::find(const std::string& name) {
+    const auto known = found_.find(name);
+    if (known != found_.end()) return known->second;
+    const fs::path path =
+        ImageStore::is_image_name(name) ? images_.resolve(name) : fs::absolute(name);
+    if (!fs::exists(path)) throw EnvironmentError{fmt::format("there is no file {}", name)};
+    // The name may lead to another build of the image soon; what it leads to now stays.
+    return found_[name] = fs::canonical(path);
+}
+
+Boot BootFiles::boot_of(const Descriptor& descriptor, const Cell& cell, const fs::path& scratch) {
+    const std::string kernel = point(cell, "guest.kernel", descriptor.guest.kernel);
+    Boot boot{.descriptor = descriptor,
+              .cell = cell,
+              .kernel = find(kernel),
+              .ramdisk = find(descriptor.guest.ramdisk),
+              .modules = {},
+              .disk = {},
+              .tree = {},
+              .memory_mib = number_at(cell, "guest.memory_mib", descriptor.guest.memory_mib),
+              .vcpus = number_at(cell, "guest.vcpus", descriptor.guest.vcpus),
+              .extra = point(cell, "guest.extra", descriptor.guest.extra),
+              .scratch = scratch,
+              .workloads = {},
+              .domains = {}};
+    if (cell.platform->kind.starts_with("qemu")) {
+        if (!ImageStore::is_image_name(kernel))
+            throw ConfigError{
+                fmt::format("QEMU needs drivers of its disk for the kernel {}: only "
+                            "kernels of images come with their modules",
+                            kernel)};
+        boot.modules = find(kernel.substr(0, kernel.find('/')) + "/modules");
+    }
+    if (cell.workload != nullptr) {
+        const std::string disk = disk_of(descriptor, *cell.workload);
+        boot.workloads = workload_words(*cell.workload);
+        boot.disk = find(disk);
+        if (cell.platform->kind == "native") boot.tree = find(tree_of(descriptor, disk));
+        return boot;
+    }
+    for (const DomainChoice& domain : descriptor.domains) {
+        const unsigned count = number_at(cell, "domains.count", domain.count);
+        const fs::path disk = find(disk_of(descriptor, domain.workload));
+        for (unsigned i = 1; i <= count; ++i)
+            boot.domains.push_back({count == 1 ? domain.name : fmt::format("{}-{}", domain.name, i),
+                                    workload_words(domain.workload), domain.start_s, domain.config,
+                                    disk, &domain});
+    }
+    return boot;
+}
+
+std::vector<std::string> BootFiles::missing(const Descriptor& descriptor,
+                                            const std::vector<Cell>& cells) const {
+    std::set<std::string> names{descriptor.guest.kernel, descriptor.guest.ramdisk};
+    for (const Cell& cell : cells)
+        if (cell.workload != nullptr) names.insert(disk_of(descriptor, *cell.workload));
+    for (const DomainChoice& domain : descriptor.domains)
+        names.insert(disk_of(descriptor, domain.workload));
+    std::set<std::string> steps;
+    for (const std::string& name : names)
+        if (ImageStore::is_image_name(name)) steps.insert(images_.locate(name).needed);
+    steps.erase("");
+    return {steps.begin(), steps.end()};
+}
+
+std::string BootFiles::identity(const fs::path& file) {
+    std::string& known = identities_[file];
+    if (!known.empty()) return known;
+    // A file of an image lies in a folder whose name is the hash of its manifest.
+    const std::string folder = file.parent_path().filename();
+    if (folder.size() == 64 && folder.find_first_not_of("0123456789abcdef") == std::string::npos)
+        return known = folder + "/" + file.filename().string();
+    std::ifstream stream(file, std::ios::binary);
+    Sha256 hash;
+    std::string piece(std::size_t{1} << 20, '\0');
+    while (stream.read(piece.data(), static_cast<std::streamsize>(piece.size())), stream.gcount())
+        hash.update(std::string_view(piece).substr(0, static_cast<std::size_t>(stream.gcount())));
+    return known = hash.finish_hex();
+}
+
+}  // namespace ring3::experiment

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/runner/plan.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "experiments/runner/cache.hpp"
+#include "experiments/runner/campaign.hpp"
+#include "hv/base/errors.hpp"
+
+namespace ring3::experiment {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Seconds of a run by the cell's label, as the last campaign of this name took them.
+std::map<std::string, double> last_times(const Descriptor& descriptor, const fs::path& results) {
+    std::map<std::string, double> times;
+    const CampaignLog log(results_of(descriptor, results) / "latest" / "log.ndjson");
+    for (const LoggedRun& run : log.runs())
+        if (run.run.status != record::Status::skipped)
+            times[run.label] = static_cast<double>(run.host.wall_ns) / 1e9;
+    return times;
+}
+
+std::string state_of(const Descriptor& descriptor, const Cell& cell, BootFiles& files,
+                     bool has_images) {
+    const std::string reason = make_platform(*cell.platform)->unavailable();
+    if (!reason.empty()) return "skipped: " + reason;
+    if (!RunCache::can_keep(cell) || !has_images) return "to run";
+    const Boot boot = files.boot_of(descriptor, cell, "");
+    return RunCache().explain(boot, RunCache::ingredients(boot, files));
+}
+
+}  // namespace
+
+Plan plan_of(const Descriptor& descriptor, const fs::path& results) {
+    const std::vector<Cell> cells = cells_of(descriptor);
+    BootFiles files([](const std::string&) {});
+    Plan plan;
+    plan.first = files.missing(descriptor, cells);
+    const auto times = last_times(descriptor, results);
+    bool is_known = true;
+    double seconds = 0;
+    for (const Cell& cell : cells) {
+        PlannedCell planned{cell.number,
+                            cell.label(),
+                            cell.clock,
+                            descriptor.stopping.most,
+                            state_of(descriptor, cell, files, plan.first.empty()),
+                            -1};
+        if (cell.clock == "virtual") planned.runs = 1;
+        if (planned.state.starts_with("skipped") || planned.state.starts_with("cached"))
+            planned.runs = 0;
+        if (const auto time = times.find(planned.label); time != times.end())
+            planned.seconds = time->second;
+        is_known &= planned.runs == 0 || planned.seconds >= 0;
+        seconds += planned.runs * std::max(planned.seconds, 0.0);
+        plan.runs += planned.runs;
+        plan.cells.push_back(std::move(planned));
+    }
+    if (is_known) plan.seconds = seconds;
+    return plan;
+}
+
+std::string explain_cache(const Descriptor& descriptor, const std::string& number) {
+    const std::vector<Cell> cells = cells_of(descriptor);
+    const auto cell = std::ranges::find_if(
+        cells, [&](const Cell& known) { return std::to_string(known.number) == number; });
+    if (cell == cells.end())
+        throw ConfigError{fmt::format("{} has no cell \"{}\"; its cells are 1 to {}",
+                                      descriptor.path.string(), number, cells.size())};
+    BootFiles files([](const std::string&) {});
+    const Boot boot = files.boot_of(descriptor, *cell, "");
+    const auto ingredients = RunCache::ingredients(boot, files);
+    std::string text =
+        fmt::format("{}\n{}\n", cell->label(), RunCache().explain(boot, ingredients));
+    for (const auto& [name, value] : ingredients) text += fmt::format("\n{}:\n{}\n", name, value);
+    return text;
+}
+
+std::size_t clear_cache() {
+    const fs::path folder = ImageStore::default_root().parent_path() / "runs";
+    std::size_t count = 0;
+    if (fs::exists(folder))
+        for (const auto& entry : fs::directory_iterator(folder))
+            count += entry.path().extension() == ".spool" ? 1U : 0U;
+    fs::remove_all(folder);
+    return count;
+}
+
+}  // namespace ring3::experiment

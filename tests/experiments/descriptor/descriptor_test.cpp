@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+#include "experiments/descriptor/descriptor.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "experiments/descriptor/cells.hpp"
+#include "hv/base/errors.hpp"
+#include "hv/base/registry.hpp"
+
+namespace ring3::experiment {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string small = R"([experiment]
+name = "small"
+
+[platforms.native]
+[platforms.ring3]
+
+[[workloads]]
+name = "spec-int-like"
+programs = ["gzip"]
+)";
+
+/// All that is wrong with a text; "" if nothing is.
+std::string errors_of(const std::string& text, const std::vector<std::string>& settings = {}) {
+    try {
+        parse_descriptor("small.toml", text, settings);
+        return "";
+    } catch (const ConfigError& error) {
+        return error.what();
+    }
+}
+
+TEST(Descriptor, has_defaults_for_most) {
+    const Descriptor descriptor = parse_descriptor("small.toml", small);
+    EXPECT_EQ(descriptor.name, "small");
+    EXPECT_EQ(descriptor.baseline, "native");
+    EXPECT_EQ(descriptor.stopping.least, 3U);
+    EXPECT_EQ(descriptor.workloads.at(0).size, "test");
+    EXPECT_EQ(descriptor.workloads.at(0).iterations, 2U);
+    EXPECT_THAT(descriptor.workloads.at(0).programs, ElementsAre("gzip"));
+}
+
+TEST(Descriptor, takes_all_programs_when_none_is_named) {
+    const Descriptor descriptor = parse_descriptor(
+        "small.toml",
+        "[experiment]\nname='x'\n[platforms.native]\n[[workloads]]\nname='spec-int-like'");
+    EXPECT_EQ(descriptor.workloads.at(0).programs.size(), 12U);
+}
+
+TEST(Descriptor, tells_every_error_with_its_place) {
+    const std::string errors = errors_of(
+        "[experiment]\nname = \"small\"\nrepetitons = 3\nbaseline = \"nativ\"\n"
+        "[platforms.native]\n[[workloads]]\nname = \"spec-int-lik\"\n"
+        "[[workloads]]\nname = \"dbench\"\nsize = \"huge\"\n[speed]\n");
+    EXPECT_THAT(errors, HasSubstr("small.toml:3:"));
+    EXPECT_THAT(errors, HasSubstr("did you mean \"repetitions\"?"));
+    EXPECT_THAT(errors, HasSubstr("small.toml:4:"));
+    EXPECT_THAT(errors, HasSubstr("did you mean \"native\"?"));
+    EXPECT_THAT(errors, HasSubstr("did you mean \"spec-int-like\"?"));
+    EXPECT_THAT(errors, HasSubstr("small.toml:10:"));
+    EXPECT_THAT(errors, HasSubstr("there is no key \"speed\""));
+}
+
+TEST(Descriptor, refuses_what_is_no_toml_with_its_place) {
+    EXPECT_THAT(errors_of("[experiment\nname=1"), HasSubstr("small.toml:1:"));
+    EXPECT_THAT(errors_of("[!x]"), HasSubstr("small.toml:1:1"));
+}
+
+TEST(Descriptor, refuses_policies_on_platforms_that_have_none) {
+    EXPECT_THAT(
+        errors_of(small + "[platforms.other]\nkind = \"native\"\nset = [\"io.name=polled\"]\n"),
+        HasSubstr("native has none"));
+    EXPECT_THAT(errors_of("[experiment]\nname='x'\n[platforms.native]\n[[workloads]]\n"
+                          "name='dbench'\n[sweep]\n\"scheduler.name\" = [\"round_robin\"]\n"),
+                HasSubstr("no platform here is a ring3 machine"));
+}
+
+TEST(Descriptor, refuses_a_sweep_over_what_a_policy_does_not_have) {
+    const std::string errors = errors_of(small + "[sweep]\n\"scheduler.slize_us\" = [1, 2]\n");
+    EXPECT_THAT(errors, HasSubstr("slize_us"));
+    EXPECT_THAT(errors, HasSubstr("slice_us"));
+    EXPECT_THAT(errors_of(small + "[sweep]\n\"scheduler.slice_us\" = [5000, 50000]\n"), "");
+}
+
+TEST(Descriptor, refuses_names_that_are_there_twice) {
+    EXPECT_THAT(errors_of(small + "[[workloads]]\nname = \"spec-int-like\"\n"),
+                HasSubstr("is there twice"));
+    EXPECT_THAT(errors_of(small + "[[claims]]\nname='a'\nat_least=1\n[[claims]]\nname='a'\n"
+                                  "at_least=1\n"),
+                HasSubstr("the claim \"a\" is there twice"));
+}
+
+TEST(Descriptor, refuses_claims_without_a_bound_and_points_that_no_cell_has) {
+    EXPECT_THAT(errors_of(small + "[[claims]]\nname='a'\nplatform='ring3'\n"),
+                HasSubstr("\"at_least\" or \"at_most\""));
+    EXPECT_THAT(errors_of(small + "[sweep]\n\"scheduler.slice_us\" = [5000]\n[[claims]]\nname='a'\n"
+                                  "at_least=1\nplatform='ring3'\nat={\"scheduler.slice_us\"=7}\n"),
+                HasSubstr("\"7\" is no value of the sweep's scheduler.slice_us"));
+}
+
+TEST(Descriptor, lets_several_domains_run_on_ring3_alone) {
+    const std::string domains = "[[domains]]\nname='a'\nworkload='dbench'\n";
+    EXPECT_THAT(errors_of("[experiment]\nname='x'\n[platforms.uml]\n" + domains),
+                HasSubstr("need a machine of ring3's"));
+    EXPECT_THAT(errors_of("[experiment]\nname='x'\n[platforms.ring3]\n" + domains), "");
+}
+
+TEST(Descriptor, takes_settings_before_the_file) {
+    const Descriptor descriptor =
+        parse_descriptor("small.toml", small,
+                         {"guest.memory_mib=300", "workloads.spec-int-like.size=train",
+                          "experiment.repetitions=7", "scheduler.slice_us=1234"});
+    EXPECT_EQ(descriptor.guest.memory_mib, 300U);
+    EXPECT_EQ(descriptor.workloads.at(0).size, "train");
+    EXPECT_EQ(descriptor.stopping.most, 7U);
+    EXPECT_THAT(machine_of(descriptor, descriptor.platforms.at(1), "", 1).describe(),
+                HasSubstr("slice_us = 1234"));
+}
+
+TEST(Descriptor, refuses_settings_that_lead_nowhere) {
+    EXPECT_THAT(errors_of(small, {"guest.memry_mib=3"}), HasSubstr("did you mean \"memory_mib\"?"));
+    EXPECT_THAT(errors_of(small, {"guest"}), HasSubstr("must be table.key=value"));
+    EXPECT_THAT(errors_of(small, {"workloads.nothing.size=test"}),
+                HasSubstr("no entry of the name \"nothing\""));
+    EXPECT_THAT(errors_of(small, {"scheduler.name=nothing"}), HasSubstr("nothing"));
+}
+
+TEST(Descriptor, says_who_gave_a_value) {
+    const Descriptor descriptor = parse_descriptor("small.toml", small, {"guest.vcpus=2"});
+    const auto origin = [&](const std::string& key) {
+        for (const Effective& value : descriptor.effective)
+            if (value.key == key) return value.origin;
+        return std::string("nobody");
+    };
+    EXPECT_EQ(origin("experiment.name"), "line 2");
+    EXPECT_EQ(origin("guest.vcpus"), "--set");
+    EXPECT_EQ(origin("guest.memory_mib"), "default");
+}
+
+TEST(Descriptor, keeps_the_lines_of_a_machines_tables) {
+    EXPECT_THAT(errors_of(small + "\n[scheduler]\nslice_us = \"x\"\n"), HasSubstr("small.toml:12"));
+}
+
+TEST(Cells, are_every_platform_with_every_point) {
+    const Descriptor descriptor =
+        parse_descriptor("small.toml",
+                         small +
+                             "[sweep]\n\"scheduler.slice_us\" = [5000, 50000]\n"
+                             "\"guest.memory_mib\" = [256, 512]\n",
+                         {"experiment.seeds=[1, 2]"});
+    std::vector<std::string> labels;
+    for (const Cell& cell : cells_of(descriptor)) labels.push_back(cell.label());
+    // Native Linux has no scheduler of ours: what varies that alone varies nothing there.
+    EXPECT_EQ(labels.size(), 2U * 2U + 4U * 2U);
+    EXPECT_THAT(labels, testing::Contains("native/spec-int-like/test guest.memory_mib=256"));
+    EXPECT_THAT(labels, testing::Contains("ring3/spec-int-like/test scheduler.slice_us=50000;"
+                                          "guest.memory_mib=256 seed=2"));
+}
+
+TEST(Cells, know_the_clock_of_their_machine) {
+    const Descriptor descriptor = parse_descriptor("small.toml", small, {"clock.name=virtual"});
+    const auto cells = cells_of(descriptor);
+    EXPECT_EQ(cells.at(0).clock, "wall");
+    EXPECT_EQ(cells.at(1).clock, "virtual");
+}
+
+TEST(Cells, give_their_seed_to_what_draws_lots) {
+    const Descriptor descriptor = parse_descriptor("small.toml", small, {"net.name=link"});
+    EXPECT_THAT(machine_of(descriptor, descriptor.platforms.at(1), "", 42).describe(),
+                HasSubstr("seed = 42"));
+}
+
+TEST(Turns, are_all_cells_in_an_order_of_the_seed_alone) {
+    const Descriptor descriptor =
+        parse_descriptor("small.toml", small, {"experiment.seeds=[1,2,3,4]"});
+    const auto cells = cells_of(descriptor);
+    const auto order = [&](unsigned repetition, std::uint64_t seed) {
+        std::vector<std::uint32_t> numbers;
+        for (const Turn& turn : turns_of(cells, repetition, seed))
+            numbers.push_back(turn.cell->number);
+        return numbers;
+    };
+    EXPECT_EQ(order(1, 7), order(1, 7));
+    EXPECT_NE(order(1, 7), order(2, 7));
+    EXPECT_NE(order(1, 7), order(1, 8));
+    EXPECT_THAT(order(3, 7), testing::UnorderedElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
+}
+
+}  // namespace
+}  // namespace ring3::experiment

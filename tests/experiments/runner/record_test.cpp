@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// From a guest's lines to values, and from a spool to a file.
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "experiments/runner/record/hdf5_file.hpp"
+#include "experiments/runner/record/run_record.hpp"
+#include "experiments/runner/record/spool.hpp"
+#include "hv/base/errors.hpp"
+
+namespace ring3::record {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class Record : public testing::Test {
+protected:
+    Record() : folder_(fs::temp_directory_path() / fmt::format("record_test-{}", ::getpid())) {
+        fs::create_directories(folder_);
+    }
+    ~Record() override { fs::remove_all(folder_); }
+
+    fs::path file(const std::string& name) const { return folder_ / name; }
+    static std::string bytes(const fs::path& path) {
+        std::ifstream stream(path, std::ios::binary);
+        return {std::istreambuf_iterator<char>(stream), {}};
+    }
+
+private:
+    fs::path folder_;
+};
+
+constexpr std::int64_t second = 1'000'000'000;
+
+RunRecord two_iterations() {
+    RunRecord run;
+    run.cell = 3;
+    run.platform = run.platform_kind = "ring3";
+    run.workload = "w";
+    run.size = "test";
+    run.clock = "virtual";
+    run.descriptor = "[experiment]\n";
+    run.settings = {"a.b=1"};
+    run.iterations = 2;
+    run.programs[""] = {"p"};
+    run.status = Status::ok;
+    run.console = {{0, "", "workloads: begin"},
+                   {1 * second, "", "start w p test"},
+                   {3 * second, "", "end w p test"},
+                   {3 * second, "", "result w p test seconds=1.900000 output=ok"},
+                   {4 * second, "", "start w p test"},
+                   {5 * second, "", "end w p test"},
+                   {5 * second, "", "result w p test seconds=0.990000 output=ok"},
+                   {6 * second, "", "workloads: end 0"}};
+    return run;
+}
+
+TEST_F(Record, takes_times_from_outside_and_keeps_the_guests) {
+    const auto values = values_of(two_iterations());
+    ASSERT_EQ(values.size(), 2U);
+    EXPECT_DOUBLE_EQ(values[0].value, 2);
+    EXPECT_DOUBLE_EQ(values[0].guest_value, 1.9);
+    EXPECT_EQ(values[0].warm, 0);
+    EXPECT_EQ(values[1].warm, 1);
+    EXPECT_EQ(values[1].iteration, 1U);
+    EXPECT_EQ(values[1].metric.view(), "time");
+}
+
+TEST_F(Record, gives_no_time_to_a_wrong_output) {
+    RunRecord run = two_iterations();
+    run.console[6].text = "result w p test output=wrong hash=00";
+    const auto values = values_of(run);
+    EXPECT_TRUE(std::isnan(values[1].value));
+    EXPECT_EQ(values[1].ok, 0);
+    judge(run, values);
+    EXPECT_EQ(run.status, Status::failed);
+    EXPECT_THAT(run.reason, HasSubstr("wrong output of p"));
+}
+
+TEST_F(Record, is_no_result_when_a_program_is_missing) {
+    RunRecord run = two_iterations();
+    run.console.resize(4);
+    judge(run, values_of(run));
+    EXPECT_EQ(run.status, Status::dnr);
+    EXPECT_THAT(run.reason, HasSubstr("without a result of p"));
+}
+
+TEST_F(Record, takes_what_a_program_measures_itself) {
+    RunRecord run = two_iterations();
+    run.higher_is_better = {"p"};
+    run.console = {{0, "", "value w p test throughput MB/s 12.5"},
+                   {0, "", "result w p test output=ok"}};
+    const auto values = values_of(run);
+    ASSERT_EQ(values.size(), 1U);
+    EXPECT_EQ(values[0].metric.view(), "throughput");
+    EXPECT_EQ(values[0].unit.view(), "MB/s");
+    EXPECT_EQ(values[0].better, Better::higher);
+    EXPECT_DOUBLE_EQ(values[0].value, 12.5);
+}
+
+TEST_F(Record, keeps_domains_apart) {
+    RunRecord run = two_iterations();
+    run.iterations = 1;
+    run.programs = {{"a", {"p"}}, {"b", {"p"}}};
+    run.console = {{0, "a", "start w p test"},
+                   {1 * second, "b", "start w p test"},
+                   {2 * second, "a", "end w p test"},
+                   {2 * second, "a", "result w p test seconds=2.0 output=ok"}};
+    const auto values = values_of(run);
+    ASSERT_EQ(values.size(), 1U);
+    EXPECT_EQ(values[0].domain.view(), "a");
+    EXPECT_DOUBLE_EQ(values[0].value, 2);
+    judge(run, values);
+    EXPECT_EQ(run.status, Status::dnr);
+}
+
+TEST_F(Record, comes_out_of_its_spool_as_it_went_in) {
+    RunRecord run = two_iterations();
+    run.console[0].text = "not UTF-8: \xff, and \"quotes\"";
+    run.facts = {{"digest", "abc"}, {"instructions", "123"}};
+    {
+        Spool spool(file("spool"));
+        spool.append(block_of_begin(run));
+        for (const ConsoleLine& line : run.console) spool.append(block_of_line(line));
+        spool.append(block_of_end(run));
+    }
+    const RunRecord again = record_from(file("spool"));
+    EXPECT_EQ(again.status, Status::ok);
+    EXPECT_EQ(again.settings, run.settings);
+    EXPECT_EQ(again.programs, run.programs);
+    EXPECT_EQ(again.facts, run.facts);
+    ASSERT_EQ(again.console.size(), run.console.size());
+    EXPECT_EQ(again.console[1].text, run.console[1].text);
+}
+
+TEST_F(Record, of_a_cut_spool_is_what_is_left_of_it) {
+    RunRecord run = two_iterations();
+    {
+        Spool spool(file("spool"));
+        spool.append(block_of_begin(run));
+        for (const ConsoleLine& line : run.console) spool.append(block_of_line(line));
+        spool.append(block_of_end(run));
+    }
+    const std::string whole = bytes(file("spool"));
+    std::size_t most = 0;
+    for (std::size_t size = 0; size < whole.size(); size += 7) {
+        std::ofstream(file("cut"), std::ios::binary) << whole.substr(0, size);
+        const RunRecord cut = record_from(file("cut"));
+        EXPECT_EQ(cut.status, Status::interrupted);
+        EXPECT_GE(cut.console.size(), most);
+        most = cut.console.size();
+    }
+    EXPECT_EQ(most, run.console.size());
+    // A damaged block ends it as well.
+    std::string damaged = whole;
+    damaged[damaged.size() / 2] ^= 1;
+    std::ofstream(file("cut"), std::ios::binary) << damaged;
+    EXPECT_LT(record_from(file("cut")).console.size(), run.console.size());
+}
+
+TEST_F(Record, is_written_to_the_same_bytes_each_time) {
+    const RunRecord run = two_iterations();
+    write_run_file(file("one.h5"), run);
+    write_run_file(file("two.h5"), run);
+    EXPECT_EQ(bytes(file("one.h5")), bytes(file("two.h5")));
+    EXPECT_FALSE(fs::exists(file("one.h5.unfinished")));
+}
+
+TEST_F(Record, tells_what_is_needed_to_run_it_again) {
+    write_run_file(file("run.h5"), two_iterations());
+    const RecordedRun run = read_run_file(file("run.h5"));
+    EXPECT_EQ(run.descriptor, "[experiment]\n");
+    EXPECT_EQ(run.cell, 3U);
+    EXPECT_EQ(run.clock, "virtual");
+    EXPECT_THAT(run.settings, ElementsAre("a.b=1"));
+    EXPECT_THAT(run.console, HasSubstr("start w p test"));
+}
+
+TEST_F(Record, that_is_cut_or_foreign_is_refused_with_its_name) {
+    write_run_file(file("run.h5"), two_iterations());
+    const std::string whole = bytes(file("run.h5"));
+    for (std::size_t size :
+         {std::size_t{0}, std::size_t{100}, whole.size() / 2, whole.size() - 8}) {
+        std::ofstream(file("cut.h5"), std::ios::binary) << whole.substr(0, size);
+        try {
+            read_run_file(file("cut.h5"));
+            FAIL() << size;
+        } catch (const ConfigError& error) {
+            EXPECT_THAT(error.what(), HasSubstr("cut.h5"));
+        }
+    }
+}
+
+TEST_F(Record, is_read_by_others) {
+    write_run_file(file("run.h5"), two_iterations());
+    const std::string command = fmt::format(
+        "/usr/bin/python3 -c \"import h5py; v = h5py.File('{}')['/result/values'][:]; "
+        "print(v['program'][1].decode(), v['value'][0], v['ok'][0], len(v))\" && "
+        "h5dump -d /result/values '{}' | grep -c '\\\"p\\\"'",
+        file("run.h5").string(), file("run.h5").string());
+    std::FILE* const pipe = popen(command.c_str(), "r");
+    std::string text(256, '\0');
+    text.resize(std::fread(text.data(), 1, text.size(), pipe));
+    EXPECT_EQ(pclose(pipe), 0);
+    EXPECT_THAT(text, HasSubstr("p 2.0 True 2\n2"));
+}
+
+TEST_F(Record, needs_room_on_the_disk) {
+    EXPECT_THROW(write_run_file("/dev/full/run.h5", two_iterations()), EnvironmentError);
+}
+
+}  // namespace
+}  // namespace ring3::record
