@@ -88,6 +88,8 @@ TEST(Report, of_a_sweep_has_curves_and_a_map_and_what_changes_over_time) {
     EXPECT_THAT(markdown,
                 HasSubstr("(map-ring3-SPEC-WEB99-scheduler-slice-us-scheduler-name.svg)"));
     EXPECT_THAT(markdown, HasSubstr("(series-1-memory-mib.svg)"));
+    for (const char* name : {"(schedule-1.svg)", "(shares-1.svg)", "(memory-1.svg)"})
+        EXPECT_THAT(markdown, HasSubstr(name));
     // The virtual clock's repetitions are no observations: three seeds, not six runs.
     EXPECT_THAT(markdown, HasSubstr("| 3 x 1 |"));
 }
