@@ -76,7 +76,7 @@ void CampaignProgress::turn_ends(const experiment::LoggedRun& run) {
     if (is_ok && is_terminal_) return;
     end();
     print_note(fmt::format("[{}/{}] {}: {}{}{} ({})", turn_, turns_, label_,
-                           record::status_names.at(status), is_ok ? "" : ": ",
+                           record::status_names.at(status), run.run.reason.view().empty() ? "" : ": ",
                            run.run.reason.view(),
                            readable(static_cast<double>(run.host.wall_ns) / 1e9)));
 }

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,8 +75,9 @@ void Child::start(const std::function<void(int output, int errors)>& body) {
     pid_ = ::fork();
     if (pid_ < 0) host_failed("fork");
     if (pid_ == 0) {
-        // A group of its own: some platforms are many processes. It dies with us in any case.
+        // A group of its own: some platforms are many processes. It dies with us, however we do.
         ::setpgid(0, 0);
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1})
             ::signal(signal, SIG_DFL);
         const int nothing = ::open("/dev/null", O_RDONLY);

@@ -279,9 +279,10 @@ void Campaign::run_turn(const Turn& turn) {
     entry.host.load_after = after.load;
     entry.host.spin_jitter = before.spin_jitter;
     entry.host.steal = before.steal;
-    entry.run.noisy = !before.reason.empty();
-    if (entry.run.noisy != 0)
-        log_.note(fmt::format("run {}: the host was not quiet: {}", entry.run.run, before.reason));
+    const std::string& noise = before.reason.empty() ? after.reason : before.reason;
+    entry.run.noisy = !noise.empty();
+    if (!noise.empty())
+        log_.note(fmt::format("run {}: the host was not quiet: {}", entry.run.run, noise));
     std::error_code ignored;
     fs::remove_all(scratch, ignored);
     finish(std::move(*run), std::move(entry));

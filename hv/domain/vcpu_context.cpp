@@ -97,6 +97,8 @@ int set_vcpu_context(Vcpu& vcpu, const vcpu_guest_context_t& context) {
         return -XEN_EINVAL;
     }
     set_registers(vcpu.cpu, context);
+    // The level is the vCPU's, not in its RFLAGS: a guest that has it on one vCPU asks for it so.
+    vcpu.iopl = static_cast<unsigned>(context.user_regs.rflags >> 12 & 3);
     vcpu.cpu.table_write_assist = vcpu.domain().has_assist(VMASST_TYPE_writable_pagetables);
     set_entry_points(vcpu, context);
     vcpu.is_initialised = true;

@@ -42,7 +42,11 @@ std::unique_ptr<OutsideInput> Machine::Domain0::outside_input(std::string name,
 
 void Machine::Domain0::work_came() {
     ++machine_.wakes_;
-    if (!scheduled_ || place != Runner::Place::out) return;
+    if (scheduled_ && !machine_.is_in_quantum_) wake();
+}
+
+void Machine::Domain0::wake() {
+    if (place != Runner::Place::out || !has_work()) return;
     place = Runner::Place::waiting;
     machine_.trace_.note(trace::Event::wake, view.domain, view.id);
     set_run_state(RunState::runnable);
@@ -70,7 +74,7 @@ void Machine::run_domain0(Duration slice) {
             why = Scheduler::Why::slice_spent;
             break;
         }
-        if (kicks_.asked(pcpu) || wants_stop()) {
+        if (kicks_.asked(pcpu_) || wants_stop()) {
             why = Scheduler::Why::preempted;
             break;
         }

@@ -58,9 +58,10 @@ Guest::~Guest() = default;
 std::string Guest::identity() const {
     const DomainConfig& config = spec_.config;
     Sha256 hash;
-    hash.update(fmt::format("{}\n{}\n{}\n{} {} {}\n", config.name, to_string(config.uuid),
+    hash.update(fmt::format("{}\n{}\n{}\n{} {} {} {}\n", config.name, to_string(config.uuid),
                             config.command_line, config.memory.raw, config.max_memory.raw,
-                            config.vcpus));
+                            config.vcpus, config.max_vcpus));
+    hash.update(to_string(config.scheduling));
     hash.update(read_boot_file(spec_.kernel_path, "kernel"));
     if (!spec_.ramdisk_path.empty()) hash.update(read_boot_file(spec_.ramdisk_path, "initrd"));
     return hash.finish_hex();
@@ -73,7 +74,7 @@ void Guest::make(DomainId id, Hypervisor& hypervisor, PageTables& tables) {
     parameters.name = name_;
     parameters.uuid = spec_.config.uuid;
     parameters.max_memory = spec_.config.max_memory;
-    parameters.vcpus = spec_.config.vcpus;
+    parameters.vcpus = spec_.config.max_vcpus;
     parameters.cpu_model = spec_.cpu_model;
     domain_ = std::make_unique<Domain>(hypervisor, tables, std::move(parameters));
 }

@@ -67,7 +67,7 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
           const auto found = by_id_.find(watcher);
           if (found != by_id_.end()) found->second->guest.deliver_watch(path, token);
       }) {
-    scheduler_->add_pcpu(pcpu, Time{});
+    check_pcpus();
     domain0_ = std::make_unique<Domain0>(*this);
     host_poll_.add(outside_);
     networks_ = std::make_unique<net::Networks>(*domain0_);
@@ -188,6 +188,8 @@ DomainId Machine::next_id() const {
 
 /// Makes the member's next domain.
 void Machine::start(Member& member) {
+    member.scheduling = member.guest.spec().config.scheduling;
+    check_affinity(member.scheduling.affinity);
     last_id_ = next_id();
     member.is_settled = false;
     member.guest.make(last_id_, *this, tables_);
@@ -196,6 +198,9 @@ void Machine::start(Member& member) {
     for (std::uint32_t id = 0; id < domain.vcpu_count(); ++id) {
         Runner& runner = member.runners.emplace_back(domain.vcpu(VcpuId{id}), timers_,
                                                      fmt::format("d{}v{} timer", last_id_.raw, id));
+        const DomainConfig& config = member.guest.spec().config;
+        runner.view.params = config.scheduling.of_each(config.max_vcpus);
+        runner.view.affinity = config.scheduling.affinity;
         scheduler_->join(runner.view, time());
     }
     member.guest.build(store_, *domain0_);
@@ -247,6 +252,45 @@ void Machine::end(Member& member) {
     by_id_.erase(id);
 }
 
+void Machine::adjust(Runner& runner, const SchedParams& params, Affinity affinity) {
+    HV_CHECK(runner.place != Runner::Place::running, "what runs cannot be adjusted");
+    check_affinity(affinity);
+    runner.view.affinity = affinity;
+    scheduler_->adjust(runner.view, params, time());
+    runner.view.params = params;
+    trace_.note(trace::Event::adjust, runner.view.domain, runner.view.id, params.weight,
+                params.cap_percent, affinity.pcpus);
+}
+
+void Machine::set_scheduling(Guest& guest, const Scheduling& scheduling) {
+    Member& member = *by_id_.at(guest.domain()->id());
+    const auto vcpus = static_cast<std::uint32_t>(member.runners.size());
+    for (Runner& runner : member.runners)
+        adjust(runner, scheduling.of_each(vcpus), runner.view.affinity);
+    member.scheduling = scheduling;
+}
+
+const Scheduling& Machine::scheduling(Guest& guest) const {
+    return by_id_.at(guest.domain()->id())->scheduling;
+}
+
+void Machine::set_affinity(Guest& guest, VcpuId vcpu, Affinity affinity) {
+    Runner& runner = by_id_.at(guest.domain()->id())->runners.at(vcpu.raw);
+    adjust(runner, runner.view.params, affinity);
+}
+
+Affinity Machine::affinity(Guest& guest, VcpuId vcpu) {
+    return by_id_.at(guest.domain()->id())->runners.at(vcpu.raw).view.affinity;
+}
+
+/// Throws ConfigError when none of these pCPUs exists.
+void Machine::check_affinity(Affinity affinity) const {
+    for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu)
+        if (affinity.allows(pcpu)) return;
+    throw ConfigError{fmt::format("there are pCPUs 0 to {}, and none of them is in \"{}\"",
+                                  parameters_.pcpus - 1, to_string(affinity))};
+}
+
 Machine::Runner& Machine::runner_of(const Vcpu& vcpu) {
     return by_id_.at(vcpu.domain().id())->runners[vcpu.id().raw];
 }
@@ -255,11 +299,18 @@ Machine::Runner& Machine::runner_of(const sched::Vcpu& view) {
     return by_id_.at(view.domain)->runners[view.id.raw];
 }
 
-std::uint64_t Machine::retired() const {
+std::uint64_t Machine::retired_here() const {
     return retired_ + (running_ != nullptr ? running_->vcpu.cpu.retired : 0);
 }
 
-Time Machine::time() { return clock_->now(retired()); }
+std::uint64_t Machine::retired() const {
+    std::uint64_t all = retired_here();
+    for (const Parked& other : pcpus_)
+        all += other.retired + (other.running != nullptr ? other.running->vcpu.cpu.retired : 0);
+    return all;
+}
+
+Time Machine::time() { return clock_->now(retired_here()); }
 
 Time Machine::now(const Vcpu&) { return time(); }
 
@@ -277,6 +328,11 @@ void Machine::wake(Vcpu& vcpu) { wake(runner_of(vcpu)); }
 
 void Machine::wake(Runner& runner) {
     if (runner.place != Runner::Place::out || !runner.vcpu.is_runnable()) return;
+    if (is_in_quantum_) {
+        ++wakes_;
+        late_wakes_.push_back(&runner);
+        return;
+    }
     runner.place = Runner::Place::waiting;
     ++wakes_;
     trace_.note(trace::Event::wake, runner.view.domain, runner.view.id);

@@ -80,6 +80,14 @@ public:
     Time time();
     /// Instructions retired by all vCPUs.
     std::uint64_t retired() const;
+    PcpuId pcpus_end() const { return PcpuId{parameters_.pcpus}; }
+    /// What a domain's vCPUs are promised, from now on, and until it is built anew. Between two
+    /// slices only.
+    void set_scheduling(Guest& guest, const Scheduling& scheduling);
+    /// One vCPU's pCPUs.
+    void set_affinity(Guest& guest, VcpuId vcpu, Affinity affinity);
+    Affinity affinity(Guest& guest, VcpuId vcpu);
+    const Scheduling& scheduling(Guest& guest) const;
     /// SHA-256 of all that a guest could ever see: frames with their owners and types, registers,
     /// time, what is set to happen. Knows nothing of the engine, nor of the host's addresses.
     std::string digest();
@@ -144,6 +152,10 @@ private:
     void end(Member& member);
     Runner& runner_of(const Vcpu& vcpu);
     Runner& runner_of(const sched::Vcpu& view);
+    void check_affinity(Affinity affinity) const;
+    void adjust(Runner& runner, const SchedParams& params, Affinity affinity);
+    /// Instructions of the pCPU at its turn.
+    std::uint64_t retired_here() const;
     DomainId next_id() const;
     void wake(Runner& runner);
     void say(LogLevel level, const std::string& text) { log_.add(time(), level, text); }
@@ -158,7 +170,19 @@ private:
     void log(LogLevel level, std::string_view line) override;
     trace::Recorder& trace() override { return trace_; }
 
-    static constexpr PcpuId pcpu{0};
+    // Several pCPUs, lockstep.cpp.
+    void check_pcpus();
+    void switch_to(PcpuId pcpu);
+    End run_in_lockstep();
+    bool run_quantum(Time end);
+    bool run_pcpu(Time end);
+    void begin_run(const Scheduler::Choice& choice, Time end);
+    void go_on(Time end);
+    void end_run(Scheduler::Why why);
+    void at_boundary();
+    void let_go_of_the_dead();
+    void preempt_kicked();
+    bool skip_idle_time();
 
     MachineConfig config_;
     Outside& outside_;
@@ -170,6 +194,7 @@ private:
     PageTables tables_;
     std::unique_ptr<Engine> engine_;
     const CpuModel* cpu_model_ = nullptr;
+    /// Of the pCPU that is at its turn.
     std::unique_ptr<Clock> clock_;
     std::unique_ptr<Scheduler> scheduler_;
     const Recording recording_;
@@ -194,6 +219,19 @@ private:
     /// retired_ + what that vCPU's own counter says (modulo 2^64: retired_ may be "negative").
     Runner* running_ = nullptr;
     std::uint64_t retired_ = 0;
+    PcpuId pcpu_{};
+    /// What the others left here; empty for the one at its turn, and where there is one only.
+    struct Parked {
+        std::unique_ptr<Clock> clock;
+        Runner* running = nullptr;
+        std::uint64_t retired = 0;
+        bool runs_domain0 = false, is_idle = false;
+        Time began{}, slice_ends{};
+    };
+    std::vector<Parked> pcpus_;
+    /// Inside of a quantum others learn of a wake at its end.
+    bool is_in_quantum_ = false;
+    std::vector<Runner*> late_wakes_;
     /// How often somebody became runnable.
     std::uint64_t wakes_ = 0;
     bool is_idle_ = false;

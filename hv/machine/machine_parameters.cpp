@@ -7,7 +7,12 @@
 namespace ring3 {
 
 MachineParameters::MachineParameters(Params& params) {
-    params.integer("pcpus", 1, {1, 1}, "physical CPUs of the machine");
+    pcpus = static_cast<std::uint32_t>(
+        params.integer("pcpus", 1, {1, 64}, "physical CPUs of the machine"));
+    quantum = params.duration("quantum_us", std::chrono::microseconds{100},
+                              "several pCPUs: how long one of them runs before the next one does; "
+                              "what happens on one is seen on others at the end of it",
+                              std::chrono::microseconds{1}, std::chrono::seconds{1});
 
     constexpr std::uint64_t frames_per_mib = (1 << 20) / page_size;
     const std::int64_t mib = params.integer("memory_mib", 4096, {16, std::int64_t{1} << 20},

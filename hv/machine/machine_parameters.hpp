@@ -20,6 +20,8 @@ struct MachineParameters {
         by_world,   ///< scheduled in a closed world, at once in an open one
     };
 
+    std::uint32_t pcpus = 1;
+    Duration quantum{};
     Frames memory{};
     Domain0 domain0 = Domain0::by_world;
     /// See ScriptedInput.

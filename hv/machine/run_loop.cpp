@@ -24,6 +24,7 @@ constexpr Duration look_every = 500us;
 
 Machine::End Machine::run() {
     check_recording();
+    if (parameters_.pcpus > 1) return run_in_lockstep();
     while (true) {
         act_on_ends();
         if (all_settled() && !outside_.wants_to_go_on()) return End::guests_ended;
@@ -32,7 +33,7 @@ Machine::End Machine::run() {
 
         do_what_is_due();
         work_at_once();
-        const Scheduler::Choice choice = scheduler_->pick(pcpu, time());
+        const Scheduler::Choice choice = scheduler_->pick(pcpu_, time());
         if (choice.vcpu == nullptr) {
             note_idle();
             if (!sleep()) return End::stuck;
@@ -74,7 +75,7 @@ void Machine::run_slice(Runner& runner, Duration slice) {
 void Machine::tell_stopped(sched::Vcpu& view, Duration ran, Scheduler::Why why) {
     trace_.note(trace::Event::stop, view.domain, view.id, static_cast<std::uint64_t>(ran.count()),
                 static_cast<std::uint64_t>(why));
-    scheduler_->stopped(view, pcpu, ran, why, time());
+    scheduler_->stopped(view, pcpu_, ran, why, time());
 }
 
 /// Once, however often the scheduler has nobody.
@@ -93,13 +94,13 @@ Scheduler::Why Machine::run_until(Runner& runner, Time end) {
         if (!vcpu.is_runnable()) return Scheduler::Why::blocked;
         const Time began = time();
         if (began >= end) return Scheduler::Why::slice_spent;
-        if (kicks_.asked(pcpu) || wants_stop() || outside_is_calling())
+        if (kicks_.asked(pcpu_) || wants_stop() || outside_is_calling())
             return Scheduler::Why::preempted;
 
         const Time deadline = std::min(
-            {end, timers_.next(), scheduler_->next_event(pcpu), next_look(began), inputs_.next()});
+            {end, timers_.next(), scheduler_->next_event(pcpu_), next_look(began), inputs_.next()});
         const std::uint64_t budget =
-            std::min(clock_->budget(retired(), deadline), parameters_.stop_after - retired());
+            std::min(clock_->budget(retired_here(), deadline), parameters_.stop_after - retired());
         const RunEnd run_end = world() == Clock::World::open ? RunEnd::near : RunEnd::exact;
         const Exit exit = engine_->run(vcpu.cpu, vcpu.environment(), budget, run_end);
         const Domain::Next next = domain.handle_exit(vcpu, exit);
@@ -127,7 +128,7 @@ void Machine::do_what_is_due() {
     const Time now = time();
     timers_.run_due(now);
     inputs_.deliver_due(now);
-    if (scheduler_->next_event(pcpu) <= now) scheduler_->timer(pcpu, now, kicks_);
+    if (scheduler_->next_event(pcpu_) <= now) scheduler_->timer(pcpu_, now, kicks_);
     store_.deliver_native();
 }
 
@@ -155,7 +156,7 @@ bool Machine::sleep() {
     store_.deliver_native();
     if (wakes_ != wakes || domain0_->has_work()) return true;
 
-    const Time next = std::min({timers_.next(), scheduler_->next_event(pcpu), inputs_.next()});
+    const Time next = std::min({timers_.next(), scheduler_->next_event(pcpu_), inputs_.next()});
     if (next == never && !inputs_.accepts()) return false;
     rest_until(next);
     return true;
@@ -163,7 +164,7 @@ bool Machine::sleep() {
 
 void Machine::rest_until(Time next) {
     if (pacer_ == nullptr) {
-        const Duration rest = clock_->idle(retired(), next);
+        const Duration rest = clock_->idle(retired_here(), next);
         if (rest > 0ns) give_outside_its_turn(rest);
         return;
     }
@@ -176,7 +177,7 @@ void Machine::rest_until(Time next) {
     };
     const Time began = read_pacer();
     host_poll_.poll(next == never ? Duration::max() : next - now);
-    clock_->idle(retired(), std::min(next, now + (read_pacer() - began)));
+    clock_->idle(retired_here(), std::min(next, now + (read_pacer() - began)));
     next_look_ = time() + look_every;
 }
 

@@ -55,6 +55,11 @@ public:
 private:
     void work_came() override;
 
+public:
+    /// Its vCPU can run, and the scheduler hears of it.
+    void wake();
+
+private:
     RunState run_state_ = RunState::blocked;
     Time run_state_entered_{};
 
@@ -69,6 +74,8 @@ struct Machine::Member {
     std::vector<OpenedDisk> disks;
     /// By vCPU number.
     std::deque<Runner> runners;
+    /// In effect; a new domain has what its config says.
+    Scheduling scheduling;
     std::unique_ptr<ScriptedInput> input;
     /// What is typed at its console.
     std::unique_ptr<OutsideInputs::Source> keyboard;

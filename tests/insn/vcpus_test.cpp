@@ -22,6 +22,9 @@ class Vcpus : public testing::Test {
 protected:
     static constexpr DomainId one{1}, two{2};
 
+    explicit Vcpus(std::map<std::string, std::int64_t> engine_params = {})
+        : guest(std::move(engine_params)) {}
+
     /// Tables of their own that map these frames from `base` on.
     struct Space {
         Mfn root{}, l1{};
@@ -86,6 +89,12 @@ protected:
     Space first = make_space(one, new_pages(one)), second = make_space(two, new_pages(two));
 };
 
+/// All address spaces of a vCPU take turns in one set of tables.
+class VcpusWithOneSpace : public Vcpus {
+protected:
+    VcpusWithOneSpace() : Vcpus({{"kept_spaces", 1}}) {}
+};
+
 TEST_F(Vcpus, see_changes_that_another_vcpu_of_their_domain_makes) {
     write(first.page[0], 0, load_rax);
     write(first.page[2], 1);
@@ -98,7 +107,7 @@ TEST_F(Vcpus, see_changes_that_another_vcpu_of_their_domain_makes) {
     EXPECT_EQ(load(a), 2u);
 }
 
-TEST_F(Vcpus, never_take_one_address_space_for_another) {
+TEST_F(VcpusWithOneSpace, never_take_one_address_space_for_another) {
     Space other = make_space(one, new_pages(one));
     for (Space* const space : {&first, &other}) {
         write(space->page[0], 0, load_rax);
@@ -119,6 +128,50 @@ TEST_F(Vcpus, never_take_one_address_space_for_another) {
         for (unsigned i = 0; i < switches; ++i)
             ASSERT_EQ(load_in(i % 2 == 0 ? other : first, data), i % 2 == 0 ? 2u : 1u);
         ASSERT_EQ(load_in(other, data + page_size), 4u) << switches;
+    }
+}
+
+TEST_F(Vcpus, find_an_address_space_as_they_left_it) {
+    Space other = make_space(one, new_pages(one));
+    for (Space* const space : {&first, &other}) write(space->page[0], 0, load_rax);
+    write(first.page[2], 1);
+    write(first.page[3], 2);
+    write(other.page[2], 3);
+    CpuState a = vcpu(one, first);
+    const auto load_in = [&](const Space& space) {
+        a.kernel_root = a.user_root = space.root;
+        return load(a);
+    };
+    EXPECT_EQ(load_in(first), 1u);
+    EXPECT_EQ(load_in(other), 3u);
+    smuggle(first, data, first.page[3]);
+    EXPECT_EQ(load_in(first), 1u) << "the TLB was dropped";
+    smuggle(first, data, first.page[2]);
+    EXPECT_EQ(load_in(other), 3u);
+    // What is told while another space is in use concerns all.
+    ASSERT_EQ(change(one, first, data, first.page[3]), 0);
+    EXPECT_EQ(load_in(other), 3u);
+    EXPECT_EQ(load_in(first), 2u);
+    // A table that is a root no more, and one again with other entries.
+    EXPECT_EQ(load_in(other), 3u);
+    ASSERT_EQ(guest.tables.unpin(one, first.root), 0);
+    put(first.l1, data >> page_shift, first.page[2]);
+    ASSERT_EQ(guest.tables.pin(one, first.root, 4), 0);
+    EXPECT_EQ(load_in(first), 1u);
+}
+
+TEST_F(Vcpus, of_many_address_spaces_forget_the_oldest) {
+    std::vector<Space> spaces;
+    for (unsigned i = 0; i < 9; ++i) {
+        spaces.push_back(make_space(one, new_pages(one)));
+        write(spaces[i].page[0], 0, load_rax);
+        write(spaces[i].page[2], i);
+    }
+    CpuState a = vcpu(one, first);
+    for (unsigned turn = 0; turn < 40; ++turn) {
+        const unsigned i = turn * 7 % 9;
+        a.kernel_root = a.user_root = spaces[i].root;
+        EXPECT_EQ(load(a), i);
     }
 }
 

@@ -98,7 +98,7 @@ bool read_better(const toml::table& table, bool prints_values) {
 
 WorkloadProgram read_program(const toml::table& table) {
     check_keys(table, {"stands_for", "kinship", "generate", "before", "command", "after", "values",
-                       "better", "on_disk", "sizes"});
+                       "better", "on_disk", "needs_peer", "sizes"});
     WorkloadProgram program;
     program.stands_for = text_of(table, "stands_for", Presence::required);
     program.kinship = text_of(table, "kinship", Presence::optional);
@@ -108,6 +108,7 @@ WorkloadProgram read_program(const toml::table& table) {
     program.command = text_of(table, "command", Presence::required);
     program.prints_values = value_of<bool>(table, "values", Presence::optional, "true or false");
     program.higher_is_better = read_better(table, program.prints_values);
+    program.needs_peer = value_of<bool>(table, "needs_peer", Presence::optional, "true or false");
     program.on_disk = value_of<bool>(table, "on_disk", Presence::optional, "true or false");
     for (const auto& [key, value] : table_of(table, "sizes")) {
         if (!value.is_table()) fail(value.source(), "a size is a table");

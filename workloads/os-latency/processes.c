@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* processes COUNT: the rows of the paper's table 3: system calls, signals, processes. COUNT is how
-   often a cheap call is made in a batch; a process is started COUNT / 200 times. */
+   often a cheap call is made in a batch; a process is started COUNT / 500 times. */
 #include "measure.h"
 
 #include <fcntl.h>
@@ -100,9 +100,9 @@ static void fork_sh(void) {
 
 int main(int count, char **words) {
     const int calls = count == 2 ? atoi(words[1]) : 0;
-    const int processes = calls / 200;
+    const int processes = calls / 500;
     if (processes < 1) {
-        fprintf(stderr, "usage: processes COUNT, at least 200\n");
+        fprintf(stderr, "usage: processes COUNT, at least 500\n");
         return 2;
     }
     MUST(null_device = open("/dev/null", O_WRONLY));

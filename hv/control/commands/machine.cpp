@@ -37,7 +37,7 @@ Reply info(Service& service, const Arguments&) {
              {"host", host.nodename},
              {"release", host.release},
              {"machine", host.machine},
-             {"nr_cpus", 1},
+             {"nr_cpus", service.machine.pcpus_end().raw},
              {"total_memory_mib", service.machine.memory().raw / frames_per_mib},
              {"free_memory_mib", service.machine.free_frames().raw / frames_per_mib},
              {"domains", service.machine.guests().size()},

@@ -72,9 +72,9 @@ void BlockEmitter::jump_to_stub(std::uint64_t stub) {
     relocate(Relocation::Kind::stub);
 }
 
-/// Context::link names this way out.
+/// The stub is told which way out it is: for Context::link.
 void BlockEmitter::mark_link(unsigned number) {
-    a_.mov(context_word(offsetof(Context, link), 4), LinkNumber::make(request_.block, number).raw);
+    a_.mov(ecx, LinkNumber::make(request_.block, number).raw);
     relocate(Relocation::Kind::link);
 }
 
@@ -653,8 +653,12 @@ void BlockEmitter::go_to(Vaddr target, Variant variant) {
 Translation BlockEmitter::finish() {
     HV_CHECK(ended_, "a block must end with a branch");
     cold_paths();
-    out_.lookup_entry = static_cast<std::uint32_t>(a_.offset());
-    jump_through_cache(request_.rip);
+    // What is in one page alone is entered without a look-up.
+    out_.lookup_entry = out_.direct_entry;
+    if (request_.code.size() > page_size) {
+        out_.lookup_entry = static_cast<std::uint32_t>(a_.offset());
+        jump_through_cache(request_.rip);
+    }
     code_.flatten();
     code_.resolveUnresolvedLinks();
     code_.relocateToBase(request_.host_base);

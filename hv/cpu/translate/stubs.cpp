@@ -40,13 +40,13 @@ public:
         out.addresses.load_fpu = here();
         load_fpu();
         out.addresses.link = here();
-        leave(Leave::link, false);
+        leave_by_link(Leave::link);
         out.addresses.miss = here();
         miss();
         out.addresses.budget = here();
-        leave(Leave::budget, false);
+        leave_by_link(Leave::budget);
         out.addresses.emulate = here();
-        leave(Leave::emulate, false);
+        leave_by_link(Leave::emulate);
         out.addresses.bounced = here();
         leave(Leave::bounced, true);
         out.trap = here();
@@ -415,6 +415,12 @@ private:
         if (target_in_r11) a_.mov(context_word(offsetof(Context, target)), x86::r11);
         a_.mov(context_word(offsetof(Context, leave), 4), static_cast<int>(why));
         a_.jmp(leave_);
+    }
+
+    /// ECX: LinkNumber.
+    void leave_by_link(Leave why) {
+        a_.mov(context_word(offsetof(Context, link), 4), x86::ecx);
+        leave(why, false);
     }
 
     void common_leave() {

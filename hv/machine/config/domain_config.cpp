@@ -32,7 +32,7 @@ constexpr std::size_t longest_command_line = 1023;
 // 16 TiB: what the page tables of Xen's 64-bit guests can name. Far from overflow when made bytes.
 constexpr std::uint64_t most_memory_mib = std::uint64_t{16} << 20;
 constexpr std::uint64_t frames_per_mib = (std::uint64_t{1} << 20) >> page_shift;
-constexpr std::uint64_t most_vcpus = 1;
+constexpr std::uint64_t most_vcpus = 32;
 
 struct ActionName {
     const char* name;
@@ -176,15 +176,10 @@ void read_memory(const XlConfig& config, DomainConfig& domain) {
 }
 
 void read_vcpus(const XlConfig& config, DomainConfig& domain) {
-    constexpr std::uint64_t most_of_xen =
-        8192;  // what any number stands below that is not a typing error
-    const auto vcpus = config.number("vcpus", 1, most_of_xen, "");
-    const auto most = config.number("maxvcpus", 1, most_of_xen, "");
-    for (const auto& [key, value] : {std::pair{"vcpus", vcpus}, std::pair{"maxvcpus", most}})
-        if (value.value_or(1) > most_vcpus)
-            config.refuse(
-                key,
-                fmt::format("= {}: domains with more than one vCPU are not built yet", *value));
+    const auto vcpus = config.number("vcpus", 1, most_vcpus, "");
+    const auto most = config.number("maxvcpus", 1, most_vcpus, "");
+    if (vcpus && most && *vcpus > *most)
+        config.refuse("maxvcpus", fmt::format("= {} is less than vcpus = {}", *most, *vcpus));
     domain.vcpus = static_cast<std::uint32_t>(vcpus.value_or(most.value_or(1)));
     domain.max_vcpus = static_cast<std::uint32_t>(most.value_or(domain.vcpus));
 }
@@ -291,6 +286,7 @@ DomainConfig parse_domain_config(const std::filesystem::path& path, std::string 
     read_disks(config, domain);
     read_memory(config, domain);
     read_vcpus(config, domain);
+    domain.scheduling = read_scheduling(config);
     read_action(config, "on_poweroff", domain.on_poweroff);
     read_action(config, "on_reboot", domain.on_reboot);
     read_action(config, "on_crash", domain.on_crash);

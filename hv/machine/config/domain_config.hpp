@@ -12,6 +12,7 @@
 
 #include "hv/base/units.hpp"
 #include "hv/machine/config/disks.hpp"
+#include "hv/machine/config/scheduling.hpp"
 #include "hv/machine/config/uuid.hpp"
 #include "hv/machine/config/vifs.hpp"
 
@@ -38,6 +39,7 @@ struct DomainConfig {
     Frames max_memory{};  // at least `memory`: what the domain may grow to
     std::uint32_t vcpus = 1;
     std::uint32_t max_vcpus = 1;
+    Scheduling scheduling;
     std::vector<DiskSpec> disks;
     OnShutdown on_poweroff = OnShutdown::destroy;
     OnShutdown on_reboot = OnShutdown::restart;

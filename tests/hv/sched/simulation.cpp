@@ -60,9 +60,8 @@ void Simulation::run_until(Duration end) {
         ++steps;
         wake_due();
         call_timers();
-        do {
-            fill();
-        } while (stop_those_who_must());
+        stop_those_who_must();
+        fill();
         const Duration next = std::min(next_time(), end);
         if (next <= now_) {
             // Something is due at once; it must not go on so for ever.
@@ -96,8 +95,7 @@ void Simulation::call_timers() {
             scheduler_->timer(PcpuId{pcpu}, time(), kicks_);
 }
 
-bool Simulation::stop_those_who_must() {
-    bool stopped = false;
+void Simulation::stop_those_who_must() {
     for (std::uint32_t pcpu = 0; pcpu < pcpus_.size(); ++pcpu) {
         const Pcpu& at = pcpus_[pcpu];
         if (at.running == nullptr) continue;
@@ -114,11 +112,9 @@ bool Simulation::stop_those_who_must() {
         else
             continue;
         stop(pcpu, why);
-        stopped = true;
     }
     kicks_ = {};
     yields_ = nullptr;
-    return stopped;
 }
 
 void Simulation::stop(std::uint32_t pcpu, Scheduler::Why why) {

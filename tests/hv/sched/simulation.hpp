@@ -84,7 +84,7 @@ private:
     Time time() const { return Time{now_}; }
     void wake_due();
     void call_timers();
-    bool stop_those_who_must();
+    void stop_those_who_must();
     void stop(std::uint32_t pcpu, Scheduler::Why why);
     void fill();
     Duration next_time();

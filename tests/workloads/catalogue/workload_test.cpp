@@ -46,6 +46,7 @@ stands_for = "\"two\""
 values = true
 better = "higher"
 on_disk = true
+needs_peer = true
 command = "true"
 sizes.test = {{}}
 )",
@@ -95,9 +96,11 @@ TEST_F(WorkloadManifest, gives_programs_with_their_sizes) {
     EXPECT_EQ(one.after, "echo last");
     EXPECT_FALSE(one.higher_is_better);
     EXPECT_FALSE(one.on_disk);
+    EXPECT_FALSE(one.needs_peer);
     EXPECT_TRUE(workload.programs.at("two").prints_values);
     EXPECT_TRUE(workload.programs.at("two").higher_is_better);
     EXPECT_TRUE(workload.programs.at("two").on_disk);
+    EXPECT_TRUE(workload.programs.at("two").needs_peer);
     EXPECT_EQ(workload.programs.at("two").stands_for, "\"two\"");
 }
 
@@ -141,10 +144,11 @@ std::string dump(const Workload& workload) {
                                    workload.licence, workload.image, workload.prepare);
     for (const std::string& package : workload.packages) text += package + "\n";
     for (const auto& [name, program] : workload.programs) {
-        text += fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}{}{}\n", name, program.stands_for,
-                            program.kinship, program.generate, program.before, program.command,
-                            program.after, int{program.prints_values},
-                            int{program.higher_is_better}, int{program.on_disk});
+        text +=
+            fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}{}{}{}\n", name, program.stands_for,
+                        program.kinship, program.generate, program.before, program.command,
+                        program.after, int{program.prints_values}, int{program.higher_is_better},
+                        int{program.on_disk}, int{program.needs_peer});
         for (const auto& [size, values] : program.sizes) {
             text += fmt::format("{} output {}\n", size, values.output_sha256);
             for (const auto& [key, value] : values.parameters)
@@ -163,7 +167,7 @@ for my $name (sort keys %{ $w->{programs} }) {
     print "$name\n", map { ($p->{$_} // '') . "\n" }
         qw(stands_for kinship generate before command after);
     print $p->{values} ? 1 : 0, ($p->{better} // '') eq 'higher' ? 1 : 0;
-    print $p->{on_disk} ? 1 : 0, "\n";
+    print $p->{on_disk} ? 1 : 0, $p->{needs_peer} ? 1 : 0, "\n";
     for my $size (sort keys %{ $p->{sizes} }) {
         my $v = $p->{sizes}{$size};
         print "$size output ", $v->{output} // '', "\n";

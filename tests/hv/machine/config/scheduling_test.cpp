@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include "hv/machine/config/scheduling.hpp"
+
+#include <gtest/gtest.h>
+
+#include "hv/machine/config/domain_config.hpp"
+
+namespace ring3 {
+namespace {
+
+using namespace std::chrono_literals;
+
+Scheduling read(const std::string& more) {
+    return parse_domain_config("web.cfg", "name=\"web\"\nkernel=\"k\"\nmemory=8\n" + more)
+        .scheduling;
+}
+
+TEST(Scheduling, is_what_xl_promises_when_the_config_says_nothing) {
+    const Scheduling usual = read("");
+    EXPECT_EQ(usual.params, SchedParams{});
+    EXPECT_EQ(usual.params.weight, 256u);
+    EXPECT_EQ(usual.affinity, Affinity{});
+}
+
+TEST(Scheduling, is_read_with_the_keys_of_xl) {
+    const Scheduling all =
+        read("cpu_weight=512\ncap=150\nperiod=10000\nbudget=4000\nextratime=0\ncpus=\"0-2,^1\"\n");
+    EXPECT_EQ(all.params.weight, 512u);
+    EXPECT_EQ(all.params.cap_percent, 150u);
+    EXPECT_EQ(all.params.period, 10ms);
+    EXPECT_EQ(all.params.budget, 4ms);
+    EXPECT_EQ(all.params.extra_time, false);
+    EXPECT_EQ(all.affinity, Affinity{0b101});
+    EXPECT_EQ(all.of_each(2).cap_percent, 75u) << "a cap is the domain's";
+}
+
+TEST(Cpus, are_lists_with_ranges_and_exceptions) {
+    EXPECT_EQ(parse_cpus("all"), Affinity{});
+    EXPECT_EQ(parse_cpus("3"), Affinity{0b1000});
+    EXPECT_EQ(parse_cpus("0-3,5"), Affinity{0b101111});
+    EXPECT_EQ(parse_cpus("0-3, ^2"), Affinity{0b1011});
+    for (const char* wrong : {"", "x", "1-", "3-1", "64", "0,^0", "^all", "1,,2"})
+        EXPECT_FALSE(parse_cpus(wrong).has_value()) << wrong;
+    for (const char* text : {"all", "0", "0-3,5", "1,3,5-63"})
+        EXPECT_EQ(to_string(*parse_cpus(text)), text);
+}
+
+}  // namespace
+}  // namespace ring3
