@@ -227,4 +227,28 @@ Campaign made_up_sweep() {
     return campaign;
 }
 
+Campaign made_up_domains() {
+    Campaign campaign;
+    campaign.name = "made-up-domains";
+    campaign.title = "Domains that nobody has run";
+    campaign.baseline = "ring3";
+    campaign.generator = "ring3 0.1.0";
+    for (const int count : {1, 2, 4}) {
+        const auto number = static_cast<std::uint32_t>(campaign.cells.size() + 1);
+        campaign.cells.push_back({number, "ring3", "ring3", "domains", "", "virtual", 1,
+                                  fmt::format("domains.count={}", count)});
+        Run run;
+        run.run = run.cell = number;
+        run.file = fmt::format("run-{:04}.h5", number);
+        for (int domain = 1; domain <= count; ++domain)
+            run.values.push_back({fmt::format("web{}", domain), "closed", "time", "s",
+                                  Better::lower, false, true, 0, 1.1 * count + 0.01 * domain,
+                                  none});
+        campaign.runs.push_back(run);
+    }
+    campaign.claims = {{"sharing", "", "domains", "", "", "ring3", "ring3", "domains.count=2",
+                        "domains.count=1", 0.45, none}};
+    return campaign;
+}
+
 }  // namespace ring3::test
