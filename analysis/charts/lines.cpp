@@ -151,11 +151,14 @@ Chart draw_scaling(const ScalingChart& chart) {
 Chart draw_series(const SeriesChart& chart) {
     Chart result = chart_of(chart.about, 420);
     Extent y;
+    y.add(0);
     for (const Line& line : chart.lines)
         for (const Line::At& at : line.at) y.add(at.y);
+    if (y.low == y.high) y.add(1);
     result.script = labels(chart.x_label, chart.y_label);
-    result.script += fmt::format("set xrange [*:*] noextend\nset yrange [0:{:.6g}]\n",
-                                 y.high > 0 ? y.high * 1.08 : 1);
+    result.script += fmt::format("set xrange [*:*] noextend\nset yrange [{:.6g}:{:.6g}]\n",
+                                 y.low * 1.08, y.high * 1.08);
+    if (y.low < 0) result.script += "set xzeroaxis lc rgb '#888888' dt 2\n";
     for (std::size_t i = 0; i < chart.lines.size(); ++i) {
         result.data += line_block(chart.lines[i]);
         const Line& line = chart.lines[i];

@@ -70,12 +70,12 @@ const Measure* find(const Measured& measured, const Quantity& quantity) {
     return has ? &found->second : nullptr;
 }
 
+}  // namespace
+
 bool is_time(const std::string& unit) {
     static const std::set<std::string> units{"s", "ms", "us", "ns"};
     return units.contains(unit);
 }
-
-}  // namespace
 
 std::string Point::label() const {
     return factors.empty() ? platform : fmt::format("{} ({})", platform, factors);

@@ -77,6 +77,9 @@ Score score(const Measured& measured, const Measured& than, const std::vector<Qu
 std::vector<Quantity> members_of(const std::vector<Measured>& all, const std::string& workload,
                                  const std::string& size);
 
+/// s, ms, us, ns.
+bool is_time(const std::string& unit);
+
 struct Absolute {
     double value = 0;
     std::string unit;

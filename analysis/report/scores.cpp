@@ -27,14 +27,20 @@ std::string workload_text(const Point& point) {
 
 std::vector<std::string> score_row(const Evaluation& evaluation, const Suite& suite,
                                    const Measured& one) {
+    // Domains differ from point to point, and belong together; there is no score of them.
+    const bool are_domains = std::ranges::any_of(
+        suite.members, [](const Quantity& member) { return !member.domain.empty(); });
+    std::vector<Quantity> members;
+    for (const Quantity& member : suite.members)
+        if (!are_domains || one.measures.contains(member)) members.push_back(member);
     // A sum of latencies of all kinds says nothing.
-    const bool has_absolute = suite.row != nullptr || suite.members.size() == 1;
+    const bool has_absolute = suite.row != nullptr || members.size() == 1 || are_domains;
     const std::optional<Absolute> number =
-        has_absolute ? absolute(one, suite.members) : std::nullopt;
+        has_absolute && !members.empty() ? absolute(one, members) : std::nullopt;
     const std::string mark = one.mark();
     std::string ratio = mark.empty() ? std::string{"-"} : mark, interval = "-";
     const Measured* const base = evaluation.baseline_of(one);
-    if (base != nullptr && mark.empty()) {
+    if (base != nullptr && mark.empty() && !are_domains) {
         const Score result = score(one, *base, suite.members);
         if (result.speed) {
             ratio = ratio_text(result.speed->value);
@@ -57,11 +63,13 @@ std::vector<std::string> score_row(const Evaluation& evaluation, const Suite& su
 
 void add_scores(const Evaluation& evaluation, Document& document) {
     document.heading("Scores");
-    Table table{{"workload", "platform", "absolute", "unit",
-                 fmt::format("speed / {}", evaluation.baseline_name()), "interval", "runs"},
-                {},
-                "Absolute: the sum of the programs' times, or the harmonic mean of their rates. "
-                "Speed: geometric mean of the ratios, higher is better."};
+    Table table{
+        {"workload", "platform", "absolute", "unit",
+         fmt::format("speed / {}", evaluation.baseline_name()), "interval", "runs"},
+        {},
+        "Absolute: the sum of the programs' times, or the harmonic mean of their rates. "
+        "Speed: geometric mean of the ratios, higher is better. Of several domains: all rates "
+        "together, or the time of the last one."};
     for (const Suite& suite : suites_of(evaluation))
         for (const Measured& one : evaluation.measured)
             if (suite.holds(one)) table.rows.push_back(score_row(evaluation, suite, one));

@@ -52,6 +52,7 @@ struct Sweep {
     };
     std::vector<At> points;
     std::string unit, what;
+    bool is_web = false;
     std::vector<std::string> keys;
     std::map<std::string, std::vector<std::string>> values;  ///< of a key, in their order
 };
@@ -61,6 +62,8 @@ void add_point(Sweep& sweep, const Suite& suite, const Measured& one) {
     std::vector<Quantity> measured;
     for (const Quantity& member : suite.members)
         if (one.measures.contains(member)) measured.push_back(member);
+    for (const Quantity& quantity : measured)
+        sweep.is_web |= quantity.program == "closed" || quantity.program == "conforming";
     const std::optional<Absolute> number = absolute(one, measured);
     const Factors factors = parsed(one.point.factors);
     for (const auto& [key, value] : factors) {
@@ -88,6 +91,7 @@ std::vector<Sweep> sweeps_of(const Evaluation& evaluation) {
                         {},
                         "",
                         "",
+                        false,
                         {},
                         {}};
             for (const Measured& one : evaluation.measured)
@@ -123,7 +127,35 @@ std::string rest_of(const Sweep& sweep, const Factors& factors, const std::strin
     return text.empty() ? sweep.platform : text;
 }
 
-void add_curve(const Sweep& sweep, const std::string& key, Document& document) {
+/// In units of the line's first point, which is of one.
+void to_throughput(Line& line, bool is_of_times) {
+    const double unit = line.at[0].y;
+    for (Line::At& at : line.at) {
+        const auto relative = [&](double y) { return is_of_times ? at.x * unit / y : y / unit; };
+        if (at.interval) {
+            at.interval->low = relative(at.interval->low);
+            at.interval->high = relative(at.interval->high);
+            if (is_of_times) std::swap(at.interval->low, at.interval->high);
+        }
+        at.y = relative(at.y);
+    }
+}
+
+/// Figure 4 of the paper: web servers in 1 to 16 domains.
+Line published_web(const Evaluation& evaluation, Palette& palette) {
+    Line line{"Xen 2003 (figure 4)", palette.look("Xen 2003"), {}, true};
+    for (const int n : {1, 2, 4, 8, 16}) {
+        const double value = published_value(
+            evaluation.published, "Fig4", fmt::format("SPEC WEB99 {} instance(s), 2 CPUs", n),
+            "aggregate conformant clients", "Xen, n uniprocessor domains");
+        line.at.push_back({static_cast<double>(n), value, std::nullopt});
+    }
+    to_throughput(line, false);
+    return line;
+}
+
+void add_curve(const Evaluation& evaluation, const Sweep& sweep, const std::string& key,
+               Document& document) {
     const bool is_count = key.ends_with("count") || key.ends_with("domains");
     ScalingChart chart{
         {file_name("curve", sweep, key),
@@ -148,13 +180,18 @@ void add_curve(const Sweep& sweep, const std::string& key, Document& document) {
     for (Line& line : chart.lines) {
         std::ranges::sort(line.at, {}, &Line::At::x);
         if (!is_count || line.at[0].x != 1 || line.at[0].y == 0) continue;
-        const double unit = line.at[0].y;
-        for (Line::At& at : line.at) {
-            at.y /= unit;
-            if (at.interval) at.interval->low /= unit, at.interval->high /= unit;
-        }
+        to_throughput(line, is_time(sweep.unit));
         chart.has_ideal = true;
-        chart.y_label = fmt::format("{}, one = 1", value_label(sweep));
+        chart.y_label = "throughput of all, one = 1";
+    }
+    if (chart.has_ideal) {
+        chart.about.caption +=
+            " Throughput: how much all of them get done in a time, in units of what one does; of "
+            "fixed work it is their number over the time of the last one.";
+        if (sweep.is_web) chart.lines.push_back(published_web(evaluation, palette));
+        if (sweep.is_web)
+            chart.about.caption +=
+                " Dashed: figure 4 of the SOSP 2003 paper, on two CPUs, in no statistic.";
     }
     if (chart.lines.size() <= 8) document.add(draw_scaling(chart));
 }
@@ -220,7 +257,7 @@ void add_sweeps(const Evaluation& evaluation, Document& document) {
     for (const Sweep& sweep : sweeps_of(evaluation)) {
         for (const std::string& key : sweep.keys)
             if (is_numeric(sweep, key) && sweep.values.at(key).size() > 2 && !sweep.points.empty())
-                add_curve(sweep, key, inner);
+                add_curve(evaluation, sweep, key, inner);
         if (sweep.keys.size() == 2 && !sweep.points.empty()) {
             // The numeric one lies on the x axis.
             const bool swap = is_numeric(sweep, sweep.keys[1]) && !is_numeric(sweep, sweep.keys[0]);

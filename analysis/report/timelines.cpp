@@ -7,21 +7,12 @@
 #include <fmt/format.h>
 
 #include "analysis/report/evaluation.hpp"
+#include "analysis/report/trace_charts.hpp"
 
 namespace ring3::analysis {
 namespace {
 
-constexpr std::size_t most_charts = 4, most_turns = 240, most_lines = 8;
-
-const Column* column_of(const Columns& table, const std::string& name) {
-    const auto found = std::ranges::find(table, name, &Column::name);
-    return found == table.end() ? nullptr : &*found;
-}
-
-std::string name_of(const Column* column, std::size_t row) {
-    if (column == nullptr) return "";
-    return column->texts.empty() ? fmt::format("{:g}", column->numbers[row]) : column->texts[row];
-}
+constexpr std::size_t most_charts = 8, most_lines = 8;
 
 /// What a run's charts are called by.
 std::string run_label(const Evaluation& evaluation, const Run& run) {
@@ -47,7 +38,7 @@ std::optional<Chart> series_chart(const Evaluation& evaluation, const Run& run,
         {}};
     Palette palette;
     for (std::size_t row = 0; row < values.numbers.size(); ++row) {
-        const std::string label = domain ? "domain " + name_of(domain, row) : values.name;
+        const std::string label = domain ? "domain " + text_in(domain, row) : values.name;
         auto found = std::ranges::find(chart.lines, label, &Line::label);
         if (found == chart.lines.end()) {
             chart.lines.push_back({label, palette.look(label), {}, false});
@@ -59,58 +50,6 @@ std::optional<Chart> series_chart(const Evaluation& evaluation, const Run& run,
     return draw_series(chart);
 }
 
-/// The index of a name that grows the list where it is new.
-template <typename Make>
-std::size_t index_of(std::vector<std::string>& names, const std::string& name, Make make) {
-    const auto found = std::ranges::find(names, name);
-    if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-    names.push_back(name);
-    make();
-    return names.size() - 1;
-}
-
-/// From the trace's events "run" and "stop" of each pCPU; the first that show every domain.
-std::optional<Chart> gantt_chart(const Evaluation& evaluation, const Run& run) {
-    const Columns& events = run.events;
-    const Column *time = column_of(events, "time_ns"), *pcpu = column_of(events, "pcpu"),
-                 *domain = column_of(events, "domain"), *vcpu = column_of(events, "vcpu"),
-                 *event = column_of(events, "event");
-    if (time == nullptr || pcpu == nullptr || domain == nullptr || event == nullptr)
-        return std::nullopt;
-    GanttChart chart{{fmt::format("schedule-{}", run.run), "Who ran when",
-                      fmt::format("The first turns on each pCPU in which every domain has run, of "
-                                  "{}. White: idle.",
-                                  run_label(evaluation, run)),
-                      "A lane for each pCPU, a colour for each vCPU."},
-                     {},
-                     {},
-                     {}};
-    Palette palette;
-    std::vector<std::string> lanes, whos;
-    std::map<double, std::pair<double, std::size_t>> open;  // by pCPU: since when, who
-    for (std::size_t row = 0; row < time->numbers.size() && chart.turns.size() < most_turns;
-         ++row) {
-        const std::string what = name_of(event, row);
-        if (what != "run" && what != "stop") continue;
-        const double at = time->numbers[row], lane = pcpu->numbers[row];
-        if (const auto found = open.find(lane); found != open.end()) {
-            const std::string label = fmt::format("pCPU {:g}", lane);
-            const std::size_t index = index_of(lanes, label, [&] { chart.lanes.push_back(label); });
-            chart.turns.push_back(
-                {index, found->second.second, found->second.first / 1e6, at / 1e6});
-            open.erase(found);
-        }
-        if (what != "run") continue;
-        const std::string who =
-            fmt::format("d{}v{}", name_of(domain, row), vcpu == nullptr ? "0" : name_of(vcpu, row));
-        open[lane] = {at, index_of(whos, who, [&] {
-                          chart.who.push_back({who, palette.look(who)});
-                      })};
-    }
-    if (chart.turns.empty() || chart.who.size() > most_lines) return std::nullopt;
-    return draw_gantt(chart);
-}
-
 }  // namespace
 
 void add_timelines(const Evaluation& evaluation, Document& document) {
@@ -120,7 +59,9 @@ void add_timelines(const Evaluation& evaluation, Document& document) {
         // A repetition shows the same.
         if (run.status != Status::ok || !cells.insert(run.cell).second) continue;
         if (inner.blocks.size() >= most_charts) break;
-        if (const auto chart = gantt_chart(evaluation, run)) inner.add(*chart);
+        const std::string label = run_label(evaluation, run);
+        for (const auto& draw : {schedule_chart, share_chart, memory_chart})
+            if (const auto chart = draw(run, label)) inner.add(*chart);
         for (const auto& [name, table] : run.series)
             for (const Column& column : table)
                 if (column.name != "time_ns" && column.name != "domain" && !column.numbers.empty())

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "tests/support/campaign_writer.hpp"
 
-#include <fstream>
+#include <algorithm>
+#include <bit>
 #include <map>
 #include <span>
 #include <string>
@@ -81,16 +82,42 @@ void write_text(const H5::H5File& file, const std::string& name, const std::stri
     file.createDataSet(name, type, H5::DataSpace{}).write(text, type);
 }
 
-/// Of numbers only.
+/// The different texts of a column, as categories.
+std::vector<std::string> categories_of(const analysis::Column& column) {
+    std::vector<std::string> names;
+    for (const std::string& text : column.texts)
+        if (std::ranges::find(names, text) == names.end()) names.push_back(text);
+    return names;
+}
+
+H5::DataType category_type(const std::vector<std::string>& names) {
+    H5::EnumType type{H5::PredType::STD_U64LE};
+    for (std::uint64_t code = 0; code < names.size(); ++code) type.insert(names[code], &code);
+    return type;
+}
+
+/// Every column has eight bytes.
 void write_columns(const H5::H5File& file, const std::string& name, const Columns& table) {
     H5::CompType type{sizeof(double) * table.size()};
-    for (std::size_t i = 0; i < table.size(); ++i)
-        type.insertMember(table[i].name, i * sizeof(double), H5::PredType::IEEE_F64LE);
-    const hsize_t rows = table.empty() ? 0 : table[0].numbers.size();
-    std::vector<double> values;
+    std::vector<std::vector<std::string>> categories;
+    for (std::size_t i = 0; i < table.size(); ++i) {
+        categories.push_back(categories_of(table[i]));
+        type.insertMember(table[i].name, i * sizeof(double),
+                          table[i].texts.empty() ? H5::DataType{H5::PredType::IEEE_F64LE}
+                                                 : category_type(categories[i]));
+    }
+    const hsize_t rows =
+        table.empty() ? 0 : std::max(table[0].numbers.size(), table[0].texts.size());
+    std::vector<std::uint64_t> cells;
     for (std::size_t row = 0; row < rows; ++row)
-        for (const analysis::Column& column : table) values.push_back(column.numbers[row]);
-    file.createDataSet(name, type, H5::DataSpace{1, &rows}).write(values.data(), type);
+        for (std::size_t i = 0; i < table.size(); ++i) {
+            if (table[i].texts.empty())
+                cells.push_back(std::bit_cast<std::uint64_t>(table[i].numbers[row]));
+            else
+                cells.push_back(static_cast<std::uint64_t>(
+                    std::ranges::find(categories[i], table[i].texts[row]) - categories[i].begin()));
+        }
+    file.createDataSet(name, type, H5::DataSpace{1, &rows}).write(cells.data(), type);
 }
 
 H5::H5File make_file(const std::filesystem::path& path, const char* format,

@@ -159,6 +159,32 @@ Campaign made_up_campaign() {
     return campaign;
 }
 
+namespace {
+
+/// Two domains that take turns on two pCPUs, the second one giving memory back.
+analysis::Columns made_up_events() {
+    analysis::Columns events{{"time_ns", {}, {}}, {"pcpu", {}, {}},  {"domain", {}, {}},
+                             {"vcpu", {}, {}},    {"event", {}, {}}, {"first", {}, {}},
+                             {"third", {}, {}}};
+    const auto add = [&](double at, double pcpu, double domain, const char* what, double first,
+                         double third) {
+        const double numbers[] = {at, pcpu, domain, 0, 0, first, third};
+        for (std::size_t i = 0; i < events.size(); ++i)
+            if (i != 4) events[i].numbers.push_back(numbers[i]);
+        events[4].texts.emplace_back(what);
+    };
+    for (int i = 0; i < 100; ++i)
+        for (const int pcpu : {0, 1}) {
+            const double start = i * 1e6, domain = (i + pcpu) % 3 == 0 ? 2 : 1;
+            add(start, pcpu, domain, "run", 0, 0);
+            if (i % 10 == 0 && domain == 2) add(start + 1e5, pcpu, 2, "reservation", 1, 64);
+            add(start + (domain == 2 ? 4e5 : 9e5), pcpu, domain, "stop", 0, 0);
+        }
+    return events;
+}
+
+}  // namespace
+
 Campaign made_up_sweep() {
     Campaign campaign;
     campaign.name = "made-up-sweep";
@@ -194,9 +220,34 @@ Campaign made_up_sweep() {
                         memory[2].numbers.push_back(64 + domain * 20 * std::sin(i * 0.2));
                     }
                 run.series["memory"] = memory;
+                run.events = made_up_events();
             }
             campaign.runs.push_back(run);
         }
+    return campaign;
+}
+
+Campaign made_up_domains() {
+    Campaign campaign;
+    campaign.name = "made-up-domains";
+    campaign.title = "Domains that nobody has run";
+    campaign.baseline = "ring3";
+    campaign.generator = "ring3 0.1.0";
+    for (const int count : {1, 2, 4}) {
+        const auto number = static_cast<std::uint32_t>(campaign.cells.size() + 1);
+        campaign.cells.push_back({number, "ring3", "ring3", "domains", "", "virtual", 1,
+                                  fmt::format("domains.count={}", count)});
+        Run run;
+        run.run = run.cell = number;
+        run.file = fmt::format("run-{:04}.h5", number);
+        for (int domain = 1; domain <= count; ++domain)
+            run.values.push_back({fmt::format("web{}", domain), "closed", "time", "s",
+                                  Better::lower, false, true, 0, 1.1 * count + 0.01 * domain,
+                                  none});
+        campaign.runs.push_back(run);
+    }
+    campaign.claims = {{"sharing", "", "domains", "", "", "ring3", "ring3", "domains.count=2",
+                        "domains.count=1", 0.45, none}};
     return campaign;
 }
 

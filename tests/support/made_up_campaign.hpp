@@ -14,4 +14,7 @@ analysis::Campaign made_up_campaign();
 /// series.
 analysis::Campaign made_up_sweep();
 
+/// Web servers in one to four domains, under the virtual clock.
+analysis::Campaign made_up_domains();
+
 }  // namespace ring3::test

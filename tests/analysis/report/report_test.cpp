@@ -88,8 +88,22 @@ TEST(Report, of_a_sweep_has_curves_and_a_map_and_what_changes_over_time) {
     EXPECT_THAT(markdown,
                 HasSubstr("(map-ring3-SPEC-WEB99-scheduler-slice-us-scheduler-name.svg)"));
     EXPECT_THAT(markdown, HasSubstr("(series-1-memory-mib.svg)"));
+    for (const char* name : {"(schedule-1.svg)", "(shares-1.svg)", "(memory-1.svg)"})
+        EXPECT_THAT(markdown, HasSubstr(name));
     // The virtual clock's repetitions are no observations: three seeds, not six runs.
     EXPECT_THAT(markdown, HasSubstr("| 3 x 1 |"));
+}
+
+TEST(Report, of_several_domains_has_their_throughput_and_fairness) {
+    const ReportOutcome outcome = write_report(written(test::made_up_domains()));
+    const std::string markdown = content(outcome.markdown);
+    EXPECT_THAT(markdown, HasSubstr("(curve-ring3-domains-domains-count.svg)"));
+    EXPECT_THAT(markdown, HasSubstr("figure 4"));
+    // The last of four, and how evenly they shared.
+    EXPECT_THAT(markdown, HasSubstr("| 4.440 | s |"));
+    EXPECT_THAT(markdown, HasSubstr("| 4 | 1.0000 |"));
+    ASSERT_EQ(outcome.claims.size(), 1u);
+    EXPECT_EQ(outcome.claims[0].verdict, Verdict::met);
 }
 
 TEST(Report, tells_of_a_virtual_run_that_did_not_repeat) {
