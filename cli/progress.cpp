@@ -75,10 +75,11 @@ void CampaignProgress::turn_ends(const experiment::LoggedRun& run) {
     const bool is_ok = run.run.status == record::Status::ok;
     if (is_ok && is_terminal_) return;
     end();
-    print_note(fmt::format("[{}/{}] {}: {}{}{} ({})", turn_, turns_, label_,
-                           record::status_names.at(status), run.run.reason.view().empty() ? "" : ": ",
-                           run.run.reason.view(),
-                           readable(static_cast<double>(run.host.wall_ns) / 1e9)));
+    std::string text =
+        fmt::format("[{}/{}] {}: {}", turn_, turns_, label_, record::status_names.at(status));
+    if (const std::string_view reason = run.run.reason.view(); !reason.empty())
+        text += fmt::format(": {}", reason);
+    print_note(fmt::format("{} ({})", text, readable(static_cast<double>(run.host.wall_ns) / 1e9)));
 }
 
 bool CampaignProgress::wants_stop() {

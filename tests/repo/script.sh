@@ -9,7 +9,7 @@ tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 unset RING3_PRESET MAKEFLAGS
 
-mkdir -p "$tree"/{hv/base,cli,cmake,workloads/{catalogue,images}}
+mkdir -p "$tree"/{hv/base,cli,cmake,experiments,analysis,workloads/{catalogue,images}}
 cp "$root/ring3" "$root/CMakePresets.json" "$tree"
 echo bash >"$tree/packages.txt"
 cat >"$tree/CMakeLists.txt" <<'END'
