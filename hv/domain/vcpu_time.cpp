@@ -6,6 +6,8 @@
 // for ever: the parameters are written when vcpu_info gets its place and never again, and a guest
 // reads the exact time at any instruction without an exit. The machine runs one vCPU at a time and
 // its time never goes back, hence TSC_STABLE: no vCPU ever reads less than another did before.
+#include <algorithm>
+
 #include "hv/domain/domain.hpp"
 #include "hv/domain/vcpu.hpp"
 
@@ -28,8 +30,9 @@ vcpu_runstate_info Vcpu::run_state_info(Time now) const {
     for (std::size_t i = 0; i < run_state_time_.size(); ++i) {
         info.time[i] = static_cast<std::uint64_t>(run_state_time_[i].count());
     }
-    info.time[static_cast<std::size_t>(run_state_)] +=
-        static_cast<std::uint64_t>((now - run_state_entered_).count());
+    // A vCPU on another pCPU may be a little ahead.
+    const Duration spent = std::max(now - run_state_entered_, Duration::zero());
+    info.time[static_cast<std::size_t>(run_state_)] += static_cast<std::uint64_t>(spent.count());
     return info;
 }
 

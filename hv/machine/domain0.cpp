@@ -79,7 +79,11 @@ void Machine::run_domain0(Duration slice) {
             break;
         }
         domain0_->run_next();
-        do_what_is_due();
+        // Inside of a quantum what is due waits for its end, but for the store's answers.
+        if (is_in_quantum_)
+            store_.deliver_native();
+        else
+            do_what_is_due();
     }
     const Time ended = time();
     domain0_->ran += ended - began;

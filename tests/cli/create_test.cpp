@@ -164,7 +164,7 @@ TEST_F(Create, refuses_what_it_does_not_know_with_two_and_one_message) {
         {"--replay file " + good, "--clock virtual"},
         {good + " memmory=9", "memmory"},
         {good + " memory=100000", "memory"},
-        {good + " vcpus=2", "vcpus"},
+        {good + " vcpus=33", "vcpus"},
         {good + " memory=1", "memory"},
         {good + " kernel=/bin/true", "/bin/true"},
     };

@@ -142,8 +142,11 @@ TEST_F(Vcpus, find_an_address_space_as_they_left_it) {
         a.kernel_root = a.user_root = space.root;
         return load(a);
     };
-    EXPECT_EQ(load_in(first), 1u);
-    EXPECT_EQ(load_in(other), 3u);
+    // Often enough to be taken for spaces that come back.
+    for (unsigned i = 0; i < 100; ++i) {
+        EXPECT_EQ(load_in(first), 1u);
+        EXPECT_EQ(load_in(other), 3u);
+    }
     smuggle(first, data, first.page[3]);
     EXPECT_EQ(load_in(first), 1u) << "the TLB was dropped";
     smuggle(first, data, first.page[2]);
@@ -168,7 +171,7 @@ TEST_F(Vcpus, of_many_address_spaces_forget_the_oldest) {
         write(spaces[i].page[2], i);
     }
     CpuState a = vcpu(one, first);
-    for (unsigned turn = 0; turn < 40; ++turn) {
+    for (unsigned turn = 0; turn < 700; ++turn) {
         const unsigned i = turn * 7 % 9;
         a.kernel_root = a.user_root = spaces[i].root;
         EXPECT_EQ(load(a), i);

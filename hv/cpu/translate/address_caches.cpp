@@ -32,17 +32,20 @@ AddressCaches::AddressCaches(Context& context, FrameTable& frames, DomainId doma
     for (auto& table : context_.jump_tables) table.entry[0] = JumpTable::unused(0);
 }
 
-bool AddressCaches::same_upper_half(Mfn a, Mfn b) const {
-    const Frame* first = frames_.find(a);
-    const Frame* second = frames_.find(b);
-    if (first == nullptr || second == nullptr || first->host == nullptr ||
-        second->host == nullptr) {
-        return false;
+/// Whether the upper half of a root is that of the mode's root, or of the one that was lost.
+bool AddressCaches::has_upper_half(const Mode& mode, Mfn root) const {
+    const Frame* const before = frames_.find(mode.root);
+    const Frame* const now = frames_.find(root);
+    const std::byte* half = nullptr;
+    if (mode.is_lost) {
+        half = mode.lost_root.data();
+    } else if (before != nullptr && before->host != nullptr) {
+        half = before->host + page_size / 2;
     }
+    if (half == nullptr || now == nullptr || now->host == nullptr) return false;
     // Compared with their A bits: an entry is used in place of another one only where the walk
     // through the other would have left the same trace.
-    return std::memcmp(first->host + page_size / 2, second->host + page_size / 2, page_size / 2) ==
-           0;
+    return std::memcmp(half, now->host + page_size / 2, page_size / 2) == 0;
 }
 
 void AddressCaches::use(const CpuState& state) {
@@ -51,14 +54,15 @@ void AddressCaches::use(const CpuState& state) {
     refresh();
     const Mfn roots[2] = {state.user_root, state.kernel_root};
     for (unsigned m = 0; m < 2; ++m) {
-        if (modes_[m].root == roots[m]) continue;
-        if (same_upper_half(modes_[m].root, roots[m])) {
+        if (modes_[m].root == roots[m] && !modes_[m].is_lost) continue;
+        if (has_upper_half(modes_[m], roots[m])) {
             empty_lower_half(m);
             frames_.mark_walked(roots[m]);
         } else {
             empty(m);
         }
         modes_[m].root = roots[m];
+        modes_[m].is_lost = false;
     }
     show_mode();
 }
@@ -245,8 +249,18 @@ void AddressCaches::region_changed(Vaddr first, std::uint64_t pages) {
 }
 
 void AddressCaches::root_lost(Mfn root) {
-    for (const Mode& mode : modes_) {
-        if (mode.root == root) is_stale_ = true;
+    for (Mode& mode : modes_) {
+        if (mode.root != root) continue;
+        const Frame* const frame = frames_.find(root);
+        mode.root = invalid_mfn;
+        is_lower_half_stale_ = true;
+        if (frame == nullptr || frame->host == nullptr) {
+            is_stale_ = true;
+            continue;
+        }
+        // Its entries are what was told of, for the last time.
+        std::copy_n(frame->host + page_size / 2, page_size / 2, mode.lost_root.begin());
+        mode.is_lost = true;
     }
 }
 

@@ -39,10 +39,11 @@ public:
 
     /// Whether use() would find what it left.
     bool serves(const CpuState& state) const {
-        return modes_[0].root == state.user_root && modes_[1].root == state.kernel_root;
+        return !modes_[0].is_lost && !modes_[1].is_lost && modes_[0].root == state.user_root &&
+               modes_[1].root == state.kernel_root;
     }
-    /// In name or in fact.
-    bool is_empty() const { return is_stale_; }
+    /// It serves no address space that is still there.
+    bool is_left() const { return is_stale_ || modes_[0].is_lost || modes_[1].is_lost; }
 
     /// Where a data access goes that the TLB knows; null: data() must find out.
     std::byte* known(Vaddr address, Access access) {
@@ -63,6 +64,7 @@ public:
 
     void page_changed(Vaddr page);
     void region_changed(Vaddr first, std::uint64_t pages);
+    /// What was derived in the upper half is kept for a root that has the same there.
     void root_lost(Mfn root);
     /// Before guest code runs again: what was dropped in name is dropped.
     void refresh() {
@@ -108,6 +110,9 @@ private:
         /// At most max_fetch_pages.
         std::unordered_map<std::uint64_t, FetchPage> pages;
         Mfn root = invalid_mfn;
+        /// The upper half of a root that was lost.
+        std::array<std::byte, page_size / 2> lost_root{};
+        bool is_lost = false;
     };
 
     Mode& mode() { return modes_[kernel_mode_ ? 1 : 0]; }
@@ -122,7 +127,7 @@ private:
     void empty_lower_half(unsigned m);
     void forget_rip(unsigned m, std::uint64_t rip);
     void forget_page(unsigned m, std::uint64_t page, FetchPage& entry);
-    bool same_upper_half(Mfn a, Mfn b) const;
+    bool has_upper_half(const Mode& mode, Mfn root) const;
 
     Context& context_;
     FrameTable& frames_;

@@ -187,9 +187,7 @@ void TranslatorCore::region_changed(DomainId domain, Vaddr first, std::uint64_t 
     });
 }
 
-void TranslatorCore::root_lost(DomainId domain, Mfn root) {
-    contexts_.for_each_of(domain, [root](AddressCaches& addresses) { addresses.root_lost(root); });
-}
+void TranslatorCore::root_lost(DomainId domain, Mfn root) { contexts_.root_lost(domain, root); }
 
 void TranslatorCore::all_pages_changed(DomainId domain) {
     contexts_.for_each_of(domain, [](AddressCaches& addresses) { addresses.drop_all(); });

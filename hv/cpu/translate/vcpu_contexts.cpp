@@ -36,17 +36,48 @@ VcpuContext& VcpuContexts::of(const CpuState& state) {
     Spaces& spaces = vcpus[state.vcpu.raw];
     const auto is_its = [&](const auto& space) { return space->addresses.serves(state); };
     auto found = std::ranges::find_if(spaces, is_its);
-    if (found == spaces.end() && spaces.size() < most_spaces_) {
+    if (spaces.empty()) {
+        found = spaces.insert(spaces.end(), make(state.domain));
+    } else if (found == spaces.end() && !deserves_its_own(spaces, state)) {
+        found = spaces.begin();
+    } else if (found == spaces.end() && spaces.size() < most_spaces_) {
         found = spaces.insert(spaces.end(), make(state.domain));
     } else if (found == spaces.end()) {
-        // What holds nothing any more goes first, then what was not used for longest.
+        // What serves nobody any more goes first, then what was not used for longest.
         const auto turn = [](const auto& space) {
-            return space->addresses.is_empty() ? 0 : space->last_turn;
+            return space->addresses.is_left() ? 0 : space->last_turn;
         };
-        found = std::ranges::min_element(spaces, {}, turn);
+        found = std::ranges::min_element(spaces.begin() + 1, spaces.end(), {}, turn);
     }
     (*found)->last_turn = ++turns_;
     return **found;
+}
+
+bool VcpuContexts::deserves_its_own(Spaces& spaces, const CpuState& state) const {
+    if (most_spaces_ == 1) return false;
+    const auto is_its = [&](const Visits& v) {
+        return v.kernel_root == state.kernel_root && v.user_root == state.user_root;
+    };
+    auto found = std::ranges::find_if(spaces.visits, is_its);
+    if (found == spaces.visits.end()) {
+        found = spaces.visits.begin() +
+                static_cast<std::ptrdiff_t>(spaces.next_visits++ % spaces.visits.size());
+        *found = {state.kernel_root, state.user_root, 0};
+    }
+    if (++found->count < most_visits) return false;
+    found->count = 0;
+    return true;
+}
+
+void VcpuContexts::root_lost(DomainId domain, Mfn root) {
+    const auto found = domains_.find(domain);
+    if (found == domains_.end()) return;
+    for (Spaces& spaces : found->second) {
+        for (const auto& space : spaces) space->addresses.root_lost(root);
+        for (Visits& v : spaces.visits) {
+            if (v.kernel_root == root || v.user_root == root) v = {};
+        }
+    }
 }
 
 std::size_t VcpuContexts::size() const {

@@ -5,6 +5,7 @@
 // change as if they were in use.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -53,6 +54,9 @@ public:
     void forget(DomainId domain) { domains_.erase(domain); }
     std::size_t size() const;
 
+    /// DerivedState::root_lost.
+    void root_lost(DomainId domain, Mfn root);
+
     template <class Act>
     void for_each(Act act) {
         for (auto& [domain, vcpus] : domains_) visit(vcpus, act);
@@ -73,8 +77,19 @@ public:
     }
 
 private:
-    /// By address space; empty: the vCPU has not run yet.
-    using Spaces = std::vector<std::unique_ptr<VcpuContext>>;
+    /// How often an address space was entered that has no context of its own.
+    struct Visits {
+        Mfn kernel_root = invalid_mfn, user_root = invalid_mfn;
+        unsigned count = 0;
+    };
+    /// The first context serves all address spaces by turns, and keeps the kernel's half over that;
+    /// the others belong to one each, which has shown that it comes back. Empty: the vCPU has not
+    /// run yet.
+    struct Spaces : std::vector<std::unique_ptr<VcpuContext>> {
+        std::array<Visits, 16> visits{};
+        std::size_t next_visits = 0;
+    };
+    bool deserves_its_own(Spaces& spaces, const CpuState& state) const;
     /// By vCPU.
     using Vcpus = std::vector<Spaces>;
 
@@ -90,6 +105,8 @@ private:
     void* owner_;
     std::uint64_t miss_stub_;
     bool two_levels_;
+    /// A context of its own costs what some tens of switches do: the kernel's half is filled anew.
+    static constexpr unsigned most_visits = 32;
     std::size_t most_spaces_;
     std::uint64_t turns_ = 0;
     std::map<DomainId, Vcpus> domains_;

@@ -38,7 +38,7 @@ constexpr XlKey keys[] = {
     {"pci_power_mgmt", none}, {"pci_seize", none}, {"period", used}, {"pool", none},
     {"pvcalls", none}, {"pvshim", none}, {"pvshim_cmdline", none}, {"pvshim_extra", none},
     {"pvshim_path", none}, {"rdm", none}, {"rdm_mem_boundary", none}, {"rtc_timeoffset", none},
-    {"sdl", none}, {"seclabel", none}, {"serial", none}, {"shadow_memory", none}, {"slice", used},
+    {"sdl", none}, {"seclabel", none}, {"serial", none}, {"shadow_memory", none}, {"slice", none},
     {"smbios_firmware", none}, {"soundhw", none}, {"spice", none},
     {"spice_clipboard_sharing", none}, {"spice_image_compression", none},
     {"spice_streaming_video", none}, {"spiceagent_mouse", none}, {"spicedisable_ticketing", none},

@@ -207,7 +207,7 @@ TEST_F(MachineTest, refuses_what_does_not_exist_with_its_place) {
                 HasSubstr("--set scheduler.name: there is no scheduler \"round_robbin\" (did you "
                           "mean \"round_robin\"?); there are:"));
     EXPECT_THAT(refusal("clock.epoc_s=5"), HasSubstr("did you mean \"epoch_s\"?"));
-    EXPECT_THAT(refusal("machine.pcpus=2"), HasSubstr("a whole number from 1 to 1"));
+    EXPECT_THAT(refusal("machine.pcpus=65"), HasSubstr("a whole number from 1 to 64"));
     EXPECT_THAT(refusal("engine.block_limit=-1"), HasSubstr("--set engine.block_limit"));
 }
 
