@@ -142,8 +142,9 @@ Chart draw_scaling(const ScalingChart& chart) {
     }
     if (chart.has_ideal)
         result.script += fmt::format(
-            ", \\\n     {} with lines lw 1.5 dt 2 lc rgb '#444444' title \"perfect\"",
-            chart.ideal_limit ? fmt::format("(x < {0} ? x : {0})", *chart.ideal_limit) : "x");
+            ", \\\n     {} with lines lw 1.5 dt 2 lc rgb '#444444' title {}",
+            chart.ideal_limit ? fmt::format("(x < {0} ? x : {0})", *chart.ideal_limit) : "x",
+            chart.ideal_limit ? "\"perfect\"" : "\"a CPU for each\"");
     result.script += "\n";
     return result;
 }
