@@ -110,11 +110,11 @@ void judge(RunRecord& record, const std::vector<Value>& values) {
     if (record.status != Status::ok) return;
     for (const auto& [domain, programs] : record.programs) {
         for (const std::string& program : programs) {
-            const auto count = std::ranges::count_if(values, [&](const Value& value) {
-                return value.domain.view() == domain && value.program.view() == program &&
+            const auto is_last = [&, &of = domain](const Value& value) {
+                return value.domain.view() == of && value.program.view() == program &&
                        value.iteration + 1 == record.iterations;
-            });
-            if (count > 0) continue;
+            };
+            if (std::ranges::any_of(values, is_last)) continue;
             record.status = Status::dnr;
             record.reason = fmt::format("the guest ended without a result of {}", program);
             return;
