@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/descriptor/descriptor.hpp"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "experiments/descriptor/cells.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/base/registry.hpp"
+#include "workloads/catalogue/workload.hpp"
 
 namespace ring3::experiment {
 namespace {
@@ -145,6 +148,18 @@ TEST(Descriptor, says_who_gave_a_value) {
 
 TEST(Descriptor, keeps_the_lines_of_a_machines_tables) {
     EXPECT_THAT(errors_of(small + "\n[scheduler]\nslice_us = \"x\"\n"), HasSubstr("small.toml:12"));
+}
+
+TEST(Descriptor, is_good_in_every_experiment_of_this_project) {
+    namespace fs = std::filesystem;
+    const fs::path folder = workloads_folder().parent_path() / "experiments";
+    std::size_t count = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+        if (entry.path().extension() != ".toml") continue;
+        EXPECT_NO_THROW(read_descriptor(entry.path())) << entry.path();
+        ++count;
+    }
+    EXPECT_GT(count, 3U);
 }
 
 TEST(Cells, are_every_platform_with_every_point) {
