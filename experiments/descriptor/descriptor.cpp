@@ -327,14 +327,13 @@ void check_machines(const Descriptor& descriptor, Errors& errors) {
 }
 
 std::string whole_file(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(file), {}};
-    if (!file.is_open() || file.bad() || std::filesystem::is_directory(path))
+    std::ifstream file;
+    if (!std::filesystem::is_directory(path)) file.open(path, std::ios::binary);
+    if (!file.is_open())
         throw EnvironmentError{
-            fmt::format("cannot read the descriptor {}; those of this project are "
-                        "in experiments/",
+            fmt::format("cannot read the descriptor {}; those of this project are in experiments/",
                         path.string())};
-    return text;
+    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace

@@ -126,6 +126,10 @@ void Campaign::begin() {
 }
 
 void Campaign::resume(Resume resume, bool accept_changes) {
+    if (!fs::exists(folder_))
+        throw ConfigError{fmt::format(
+            "there is no campaign to go on with at {}; without --resume a new one begins",
+            folder_.string())};
     const Json plan = Json::parse(content_of(folder_ / "plan.json"), nullptr, false);
     if (plan.is_discarded())
         throw ConfigError{

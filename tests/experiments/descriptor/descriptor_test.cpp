@@ -75,6 +75,17 @@ TEST(Descriptor, refuses_what_is_no_toml_with_its_place) {
     EXPECT_THAT(errors_of("[!x]"), HasSubstr("small.toml:1:1"));
 }
 
+TEST(Descriptor, that_is_no_file_is_refused_with_its_name) {
+    for (const char* path : {"/nowhere/x.toml", "/tmp"}) {
+        try {
+            read_descriptor(path);
+            FAIL() << path;
+        } catch (const EnvironmentError& error) {
+            EXPECT_THAT(error.what(), HasSubstr(path));
+        }
+    }
+}
+
 TEST(Descriptor, refuses_policies_on_platforms_that_have_none) {
     EXPECT_THAT(
         errors_of(small + "[platforms.other]\nkind = \"native\"\nset = [\"io.name=polled\"]\n"),
