@@ -26,8 +26,7 @@ std::vector<double> values_of(const Run& run, const Quantity& quantity, bool war
     std::vector<double> values;
     for (const Value& value : run.values)
         if (value.domain == quantity.domain && value.program == quantity.program &&
-            value.metric == quantity.metric && value.ok && std::isfinite(value.value) &&
-            (value.warm || !warm_only))
+            value.metric == quantity.metric && is_measured(value) && (value.warm || !warm_only))
             values.push_back(value.value);
     return values;
 }
@@ -71,6 +70,10 @@ const Measure* find(const Measured& measured, const Quantity& quantity) {
 }
 
 }  // namespace
+
+bool is_measured(const Value& value) {
+    return value.ok && std::isfinite(value.value) && value.value > 0;
+}
 
 bool is_time(const std::string& unit) {
     static const std::set<std::string> units{"s", "ms", "us", "ns"};

@@ -77,6 +77,10 @@ Score score(const Measured& measured, const Measured& than, const std::vector<Qu
 std::vector<Quantity> members_of(const std::vector<Measured>& all, const std::string& workload,
                                  const std::string& size);
 
+/// Whether statistics can take it: the output was right, and it is above zero. A time of zero is
+/// one below what a clock tells apart, and nothing can be divided by it.
+bool is_measured(const Value& value);
+
 /// s, ms, us, ns.
 bool is_time(const std::string& unit);
 

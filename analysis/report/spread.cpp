@@ -153,7 +153,7 @@ double relative_to_kind(const Evaluation& evaluation, const Run& run) {
             std::vector<double> values;
             for (const Value& value : run.values)
                 if (value.domain == quantity.domain && value.program == quantity.program &&
-                    value.metric == quantity.metric && value.ok && std::isfinite(value.value) &&
+                    value.metric == quantity.metric && is_measured(value) &&
                     (value.warm || !measure.is_warm))
                     values.push_back(value.value);
             if (values.empty() || measure.sample.empty()) continue;

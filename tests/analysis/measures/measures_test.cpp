@@ -46,6 +46,20 @@ Value rate(const char* domain, double number) {
 
 const Quantity gzip{"", "gzip", "time"};
 
+TEST(Measured, is_what_is_right_and_above_zero) {
+    Value value;
+    value.ok = true;
+    value.value = 0.5;
+    EXPECT_TRUE(is_measured(value));
+    value.value = 0;
+    EXPECT_FALSE(is_measured(value));
+    value.value = std::numeric_limits<double>::quiet_NaN();
+    EXPECT_FALSE(is_measured(value));
+    value.value = 0.5;
+    value.ok = false;
+    EXPECT_FALSE(is_measured(value));
+}
+
 TEST(Measures, use_warm_iterations_alone_where_there_are_any) {
     Maker maker("native");
     maker.run(maker.cell("native"),
