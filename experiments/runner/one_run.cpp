@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/runner/one_run.hpp"
 
+#include <filesystem>
+#include <string>
+#include <utility>
+
 #include "experiments/runner/record/spool.hpp"
 #include "workloads/catalogue/workload.hpp"
+#include "workloads/images/image_store.hpp"
 
 namespace ring3::experiment {
 namespace {
@@ -32,6 +37,20 @@ Status status_of(Outcome::End end) {
             return Status::interrupted;
     }
     return Status::dnr;
+}
+
+/// A command without the places of this host: records of two hosts are to be the same.
+std::string without_places(std::string text, const Boot& boot) {
+    const std::filesystem::path images = ImageStore::default_root();
+    const std::pair<std::string, std::string> places[] = {
+        {boot.scratch.string(), "{scratch}"},
+        {images.string(), "{images}"},
+        {(images.parent_path() / "trees").string(), "{trees}"}};
+    for (const auto& [place, name] : places)
+        for (std::size_t at = text.find(place); !place.empty() && at != std::string::npos;
+             at = text.find(place, at + name.size()))
+            text.replace(at, place.size(), name);
+    return text;
 }
 
 }  // namespace
@@ -81,7 +100,7 @@ Ran run_cell(const Boot& boot, Platform& platform, const std::filesystem::path& 
     run.exit_code = outcome.exit_code;
     run.facts = outcome.facts;
     run.config = outcome.config;
-    run.command = outcome.command;
+    run.command = without_places(outcome.command, boot);
     if (!outcome.trace.empty()) {
         run.trace = record::trace_beside(spool_path);
         std::filesystem::rename(outcome.trace, run.trace);
