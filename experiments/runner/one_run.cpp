@@ -39,7 +39,7 @@ Status status_of(Outcome::End end) {
     return Status::dnr;
 }
 
-/// A command without the places of this host: records of two hosts are to be the same.
+/// A text without the places of this host: records of two hosts are to be the same.
 std::string without_places(std::string text, const Boot& boot) {
     const std::filesystem::path images = ImageStore::default_root();
     const std::pair<std::string, std::string> places[] = {
@@ -86,7 +86,7 @@ Ran run_cell(const Boot& boot, Platform& platform, const std::filesystem::path& 
     const auto take = [&](const Line& line) {
         bytes += line.text.size() + 1;
         if (is_too_much()) return;
-        run.console.push_back({line.at.count(), line.domain, line.text});
+        run.console.push_back({line.at.count(), line.domain, without_places(line.text, boot)});
         spool.append(record::block_of_line(run.console.back()));
         sink(line);
     };
