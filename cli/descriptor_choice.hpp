@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/arguments.hpp"
+#include "experiments/descriptor/descriptor.hpp"
 
 namespace ring3 {
 
@@ -17,5 +18,8 @@ struct DescriptorChoice {
         return line.values("set", settings).value("results", results);
     }
 };
+
+/// Every value in effect, and who gave it.
+void print_effective(const experiment::Descriptor& descriptor);
 
 }  // namespace ring3

@@ -95,8 +95,7 @@ int run(std::span<const std::string> arguments) {
         throw ConfigError{"ring3 run: --failed, --accept-changes and --folder go with --resume"};
     const experiment::Descriptor descriptor = experiment::read_descriptor(file, choice.settings);
     if (shows) {
-        for (const experiment::Effective& value : descriptor.effective)
-            fmt::print("{:<36} {:<40} {}\n", value.key, value.value, value.origin);
+        print_effective(descriptor);
         return to_int(ExitCode::ok);
     }
     if (folder.empty())

@@ -22,8 +22,7 @@ constexpr const char* help =
     "Exit code: 0 all is well, 2 there are errors.\n";
 
 void show(const experiment::Descriptor& descriptor) {
-    for (const experiment::Effective& value : descriptor.effective)
-        fmt::print("{:<36} {:<40} {}\n", value.key, value.value, value.origin);
+    print_effective(descriptor);
     for (const experiment::PlatformChoice& platform : descriptor.platforms)
         if (platform.kind == "ring3")
             fmt::print("\n# the machine of {}, before any sweep\n{}", platform.name,

@@ -27,14 +27,8 @@ constexpr const char* viridis =
 
 Chart draw_heat_map(const HeatMap& chart) {
     const int height = std::clamp(170 + 55 * static_cast<int>(chart.rows.size()), 300, 900);
-    Chart result{chart.about.name,
-                 chart.about.title,
-                 chart.about.caption,
-                 chart.about.alt,
-                 900,
-                 height,
-                 "",
-                 "# column row value, then the same with the text in dark and light\n"};
+    Chart result = chart_of(chart.about, height,
+                            "# column row value, then the same with the text in dark and light\n");
     double low = std::numeric_limits<double>::infinity(), high = -low;
     for (const auto& row : chart.values)
         for (const double value : row)
@@ -80,14 +74,7 @@ Chart draw_heat_map(const HeatMap& chart) {
 
 Chart draw_gantt(const GanttChart& chart) {
     const int height = std::clamp(150 + 48 * static_cast<int>(chart.lanes.size()), 220, 900);
-    Chart result{chart.about.name,
-                 chart.about.title,
-                 chart.about.caption,
-                 chart.about.alt,
-                 900,
-                 height,
-                 "",
-                 ""};
+    Chart result = chart_of(chart.about, height);
     for (std::size_t who = 0; who < chart.who.size(); ++who) {
         result.data += fmt::format("# {}: start_ms end_ms lane\n", chart.who[who].label);
         for (const GanttChart::Turn& turn : chart.turns)

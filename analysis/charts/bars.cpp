@@ -123,14 +123,7 @@ Chart draw_bars(const BarChart& whole) {
     double top = 1;
     for (const auto& [bar, x] : layout.bars) top = std::max(top, top_of(*bar));
 
-    Chart result{chart.about.name,
-                 chart.about.title,
-                 chart.about.caption,
-                 chart.about.alt,
-                 900,
-                 500,
-                 "",
-                 data_of(chart, layout)};
+    Chart result = chart_of(chart.about, 500, data_of(chart, layout));
     std::string& script = result.script;
     script += fmt::format("set xrange [{}:{}]\nset yrange [0:{}]\n", -margin, layout.end + margin,
                           top * (upright         ? 1.1

@@ -66,14 +66,7 @@ Layout place(const DotChart& chart) {
 
 Chart draw_dots(const DotChart& chart) {
     const Layout layout = place(chart);
-    Chart result{chart.about.name,
-                 chart.about.title,
-                 chart.about.caption,
-                 chart.about.alt,
-                 900,
-                 460,
-                 "",
-                 layout.boxes + layout.dots + "\n"};
+    Chart result = chart_of(chart.about, 460, layout.boxes + layout.dots + "\n");
     std::string& script = result.script;
     script +=
         fmt::format("set xrange [0:{}]\nset ylabel {}\nset xtics scale 0 ({})\nset bmargin 3.4\n",

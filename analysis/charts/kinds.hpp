@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/charts/chart.hpp"
@@ -17,6 +18,11 @@ namespace ring3::analysis {
 struct About {
     std::string name, title, caption, alt;
 };
+
+/// A chart of the common width with nothing drawn yet.
+inline Chart chart_of(const About& about, int height, std::string data = "") {
+    return {about.name, about.title, about.caption, about.alt, 900, height, "", std::move(data)};
+}
 
 /// Bars in groups, as in figure 3 of the SOSP 2003 paper on Xen.
 struct BarChart {

@@ -10,10 +10,6 @@
 namespace ring3::analysis {
 namespace {
 
-Chart chart_of(const About& about, int height) {
-    return {about.name, about.title, about.caption, about.alt, 900, height, "", ""};
-}
-
 std::string line_block(const Line& line) {
     std::string block = fmt::format("# {}: x y low high\n", line.label);
     for (const Line::At& at : line.at) {

@@ -11,14 +11,7 @@ namespace ring3::analysis {
 
 Chart draw_forest(const ForestChart& chart) {
     const int height = 110 + 19 * static_cast<int>(std::max<std::size_t>(chart.rows.size(), 4));
-    Chart result{chart.about.name,
-                 chart.about.title,
-                 chart.about.caption,
-                 chart.about.alt,
-                 900,
-                 height,
-                 "",
-                 ""};
+    Chart result = chart_of(chart.about, height);
     double low = 1, high = 1;
     std::string tics;
     for (std::size_t i = 0; i < chart.rows.size(); ++i) {
@@ -66,14 +59,7 @@ Chart draw_forest(const ForestChart& chart) {
 }
 
 Chart draw_run_order(const RunOrderChart& chart) {
-    Chart result{chart.about.name,
-                 chart.about.title,
-                 chart.about.caption,
-                 chart.about.alt,
-                 900,
-                 400,
-                 "",
-                 ""};
+    Chart result = chart_of(chart.about, 400);
     double low = 0.95, high = 1.05, last = 1;
     std::string noisy = "# of noisy runs: run relative\n-1000 1\n", lost = "# lost: run text\n";
     for (const RunOrderChart::Series& series : chart.series) {

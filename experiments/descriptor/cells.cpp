@@ -35,8 +35,7 @@ std::string points_for(const PlatformChoice& platform, const std::string& point)
     for (std::size_t begin = 0; begin < point.size();) {
         const std::size_t end = std::min(point.find(';', begin), point.size());
         const std::string one = point.substr(begin, end - begin);
-        if (!is_machine_table(one.substr(0, one.find('.'))))
-            left += (left.empty() ? "" : ";") + one;
+        if (!is_machine_key(one)) left += (left.empty() ? "" : ";") + one;
         begin = end + 1;
     }
     return left;

@@ -342,6 +342,8 @@ bool is_machine_table(std::string_view table) {
     return std::ranges::find(machine_tables, table) != machine_tables.end();
 }
 
+bool is_machine_key(std::string_view key) { return is_machine_table(key.substr(0, key.find('.'))); }
+
 Descriptor read_descriptor(const std::filesystem::path& path,
                            const std::vector<std::string>& settings) {
     return parse_descriptor(path, whole_file(path), settings);
@@ -360,7 +362,7 @@ Descriptor parse_descriptor(const std::filesystem::path& path, std::string text,
         // Settings of a machine's tables are the machine's to understand.
         std::vector<std::string> own;
         for (const std::string& setting : settings)
-            if (!is_machine_table(setting.substr(0, setting.find('.')))) own.push_back(setting);
+            if (!is_machine_key(setting)) own.push_back(setting);
         FileReader file(descriptor.text, own, errors, descriptor.effective);
         errors.raise();
         TableReader root = file.root();
@@ -384,11 +386,11 @@ MachineConfig machine_with(MachineConfig config, const Descriptor& descriptor,
                            const PlatformChoice& platform, std::string_view factors) {
     config.read_text(descriptor.machine_text, descriptor.path.string());
     for (const std::string& setting : descriptor.settings)
-        if (is_machine_table(setting.substr(0, setting.find('.')))) config.set(setting);
+        if (is_machine_key(setting)) config.set(setting);
     for (const std::string& setting : platform.settings) config.set(setting);
     std::istringstream points{std::string(factors)};
     for (std::string point; std::getline(points, point, ';');)
-        if (is_machine_table(point.substr(0, point.find('.')))) config.set(point);
+        if (is_machine_key(point)) config.set(point);
     return config;
 }
 

@@ -111,5 +111,7 @@ MachineConfig machine_of(const Descriptor& descriptor, const PlatformChoice& pla
 
 /// Tables of a descriptor that are a machine file's.
 bool is_machine_table(std::string_view table);
+/// A key of one of them, "scheduler.slice_us", perhaps with "=value" behind it.
+bool is_machine_key(std::string_view key);
 
 }  // namespace ring3::experiment

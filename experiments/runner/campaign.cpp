@@ -42,7 +42,7 @@ std::string identity_of(const Descriptor& descriptor) {
     return sha256_hex(fmt::format("{}\n{}", descriptor.text, fmt::join(descriptor.settings, "\n")));
 }
 
-/// A descriptor that gives the same cells without --set.
+/// What is to be done, for people and for who resumes it.
 Json plan_json(const Descriptor& descriptor, const std::vector<Cell>& cells,
                const std::string& program) {
     Json list = Json::array();

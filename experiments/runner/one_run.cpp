@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "experiments/runner/record/spool.hpp"
 #include "workloads/catalogue/workload.hpp"
@@ -39,19 +40,26 @@ Status status_of(Outcome::End end) {
     return Status::dnr;
 }
 
-/// A text without the places of this host: records of two hosts are to be the same.
-std::string without_places(std::string text, const Boot& boot) {
-    const std::filesystem::path images = ImageStore::default_root();
-    const std::pair<std::string, std::string> places[] = {
-        {boot.scratch.string(), "{scratch}"},
-        {images.string(), "{images}"},
-        {(images.parent_path() / "trees").string(), "{trees}"}};
-    for (const auto& [place, name] : places)
-        for (std::size_t at = text.find(place); !place.empty() && at != std::string::npos;
-             at = text.find(place, at + name.size()))
-            text.replace(at, place.size(), name);
-    return text;
-}
+/// What stands for the places of this host in a record: those of two hosts are to be the same.
+class Places {
+public:
+    explicit Places(const std::filesystem::path& scratch) {
+        const std::filesystem::path images = ImageStore::default_root();
+        names_ = {{scratch.string(), "{scratch}"},
+                  {images.string(), "{images}"},
+                  {(images.parent_path() / "trees").string(), "{trees}"}};
+    }
+    std::string without(std::string text) const {
+        for (const auto& [place, name] : names_)
+            for (std::size_t at = text.find(place); at != std::string::npos;
+                 at = text.find(place, at + name.size()))
+                text.replace(at, place.size(), name);
+        return text;
+    }
+
+private:
+    std::vector<std::pair<std::string, std::string>> names_;
+};
 
 }  // namespace
 
@@ -79,6 +87,7 @@ Ran run_cell(const Boot& boot, Platform& platform, const std::filesystem::path& 
     record::RunRecord run = record_of(boot);
     record::Spool spool(spool_path);
     spool.append(record::block_of_begin(run));
+    const Places places(boot.scratch);
     std::size_t bytes = 0;
     const auto is_too_much = [&] {
         return bytes > most_console_bytes || run.console.size() >= most_console_lines;
@@ -86,7 +95,7 @@ Ran run_cell(const Boot& boot, Platform& platform, const std::filesystem::path& 
     const auto take = [&](const Line& line) {
         bytes += line.text.size() + 1;
         if (is_too_much()) return;
-        run.console.push_back({line.at.count(), line.domain, without_places(line.text, boot)});
+        run.console.push_back({line.at.count(), line.domain, places.without(line.text)});
         spool.append(record::block_of_line(run.console.back()));
         sink(line);
     };
@@ -100,7 +109,7 @@ Ran run_cell(const Boot& boot, Platform& platform, const std::filesystem::path& 
     run.exit_code = outcome.exit_code;
     run.facts = outcome.facts;
     run.config = outcome.config;
-    run.command = without_places(outcome.command, boot);
+    run.command = places.without(outcome.command);
     if (!outcome.trace.empty()) {
         run.trace = record::trace_beside(spool_path);
         std::filesystem::rename(outcome.trace, run.trace);
