@@ -22,6 +22,7 @@
 #include "cli/terminal.hpp"
 #include "cli/trace_option.hpp"
 #include "cli/verb.hpp"
+#include "hv/base/cache_folder.hpp"
 #include "hv/control/create_request.hpp"
 #include "hv/machine/machine.hpp"
 #include "hv/trace/file.hpp"
@@ -154,6 +155,7 @@ int create_in_foreground(CreateOptions& options) {
     };
     Machine machine(std::move(chosen), foreground, show_log, {options.record, options.replay});
     machine.set_core_folder(options.choice.endpoint().log().parent_path());
+    machine.keep_files_in(cache_folder());
     if (options.dry_run) {
         print_dry_run(machine, spec, machine.config(), as_they_are.needed);
         return to_int(ExitCode::ok);

@@ -15,6 +15,7 @@
 #include "cli/machine_options.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verb.hpp"
+#include "hv/base/cache_folder.hpp"
 #include "hv/control/server.hpp"
 #include "hv/machine/machine.hpp"
 
@@ -91,6 +92,7 @@ int run_machine(const Options& options, ReadySignal& ready) {
     Machine machine(std::move(config), background, log_line);
     const Endpoint endpoint = options.choice.endpoint();
     machine.set_core_folder(endpoint.log().parent_path());
+    machine.keep_files_in(cache_folder());
     Server server(endpoint, machine, {build_info::version, options.ends_with_last_domain});
     background.serve(server);
     ready.tell_up();

@@ -29,7 +29,9 @@ target_compile_options(ring3_flags INTERFACE
     # that a shadow stack would refuse.
     -fcf-protection=none)
 target_compile_definitions(ring3_flags INTERFACE _GLIBCXX_ASSERTIONS)
-target_link_options(ring3_flags INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
+target_link_options(ring3_flags INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack
+    # Names what one build keeps on disk (hv/base/build_id.hpp).
+    -Wl,--build-id=sha1)
 
 # g++ is the compiler whose warnings count; clang's differ and come on top only when fuzzing.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

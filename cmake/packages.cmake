@@ -22,6 +22,7 @@ find_library(PCAP_LIBRARY pcap REQUIRED)
 find_library(XLUTIL_LIBRARY xlutil REQUIRED)
 find_library(XENLIGHT_LIBRARY xenlight REQUIRED)
 find_library(URING_LIBRARY uring REQUIRED)
+find_library(XXHASH_LIBRARY xxhash REQUIRED)
 find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)
 
@@ -32,5 +33,5 @@ target_link_libraries(ring3_packages INTERFACE
     Boost::iostreams Boost::filesystem Eigen3::Eigen ${HDF5_CXX_LIBRARIES} ${HDF5_HL_LIBRARIES}
     OpenSSL::Crypto LibArchive::LibArchive
     ZLIB::ZLIB BZip2::BZip2 LibLZMA::LibLZMA ${LZ4_LIBRARY} ${ZSTD_LIBRARY} ${XLUTIL_LIBRARY}
-    ${XENLIGHT_LIBRARY} ${URING_LIBRARY} ${SLIRP_LIBRARY} ${PCAP_LIBRARY})
+    ${XENLIGHT_LIBRARY} ${URING_LIBRARY} ${SLIRP_LIBRARY} ${PCAP_LIBRARY} ${XXHASH_LIBRARY})
 target_include_directories(ring3_packages SYSTEM INTERFACE ${HDF5_CXX_INCLUDE_DIRS})

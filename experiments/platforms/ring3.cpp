@@ -14,6 +14,7 @@
 
 #include "experiments/platforms/child.hpp"
 #include "experiments/platforms/kernel_words.hpp"
+#include "hv/base/cache_folder.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/control/create_request.hpp"
 #include "hv/machine/machine.hpp"
@@ -97,6 +98,7 @@ int run_machine(const Boot& boot, MachineConfig config, int output) try {
         if (line.level != LogLevel::info) fmt::print(stderr, "{}\n", line.text);
     });
     machine.set_core_folder(boot.scratch);
+    machine.keep_files_in(cache_folder());
     for (const Boot::Domain& domain : domains_of(boot)) {
         GuestSpec spec =
             guest_spec(parse_domain_config("domain.cfg", domain_text(boot, domain), domain.config),

@@ -92,6 +92,8 @@ public:
     /// time, what is set to happen. Knows nothing of the engine, nor of the host's addresses.
     std::string digest();
     EngineProfile profile() const { return engine_->profile(); }
+    /// See Engine::keep_files_in().
+    void keep_files_in(const std::filesystem::path& folder) { engine_->keep_files_in(folder); }
 
     Frames free_frames() const { return frames_.free(); }
     Frames memory() const { return parameters_.memory; }

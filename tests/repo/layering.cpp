@@ -91,6 +91,7 @@ const std::vector<Door> doors = {
     {"lzma.h", {"hv/domain/builder"}},
     {"lz4", {"hv/domain/builder"}},
     {"zstd", {"hv/domain/builder"}},
+    {"xxhash.h", {"hv/cpu"}},
     {"nlohmann/",
      {"cli", "hv/trace", "hv/control", "hv/machine/record", "workloads/images",
       "experiments/runner", "analysis"}},
@@ -103,7 +104,7 @@ const std::vector<Door> doors = {
 /// C and Linux: the host's own interface, and no library's.
 const std::regex host_header{
     "(sys|linux|asm|arpa|netinet)/"
-    ".*|(cpuid|dlfcn|elf|err|errno|fcntl|getopt|[a-z]mmintrin|limits|poll|"
+    ".*|(cpuid|dlfcn|elf|err|errno|fcntl|getopt|[a-z]mmintrin|limits|link|poll|"
     "pthread|pty|pwd|sched|signal|spawn|stdlib|termios|ucontext|unistd|x86intrin)\\.h|[a-z0-9_]+"};
 
 /// A name that only one place may use, if any.

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "hv/base/cache_folder.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/base/nearest_name.hpp"
 #include "hv/base/sha256.hpp"
@@ -24,30 +25,6 @@ namespace ring3 {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A value of the environment that names an absolute path (the XDG specification says to ignore
-/// others), or nothing.
-std::optional<fs::path> absolute_path_in(const char* variable) {
-    const char* value = std::getenv(variable);
-    if (value == nullptr || value[0] != '/') return std::nullopt;
-    return fs::path{value};
-}
-
-/// A folder of this user in /tmp, where anybody may have made one of that name before.
-fs::path private_temporary_root() {
-    const fs::path path = fmt::format("/tmp/ring3-{}", ::geteuid());
-    if (::mkdir(path.c_str(), 0700) < 0 && errno != EEXIST)
-        throw std::system_error{errno, std::generic_category(), "cannot make " + path.string()};
-    struct stat status;
-    if (::lstat(path.c_str(), &status) < 0)
-        throw std::system_error{errno, std::generic_category(), path.string()};
-    if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
-        throw EnvironmentError{fmt::format(
-            "{} is not a folder of this user alone, and neither HOME nor XDG_CACHE_HOME "
-            "says where images may be kept: set XDG_CACHE_HOME",
-            path.string())};
-    return path;
-}
 
 /// An empty directory, removed with all that is in it at the end.
 class TemporaryDirectory final {
@@ -100,11 +77,7 @@ std::uintmax_t size_of(const fs::path& directory) {
 ImageStore::ImageStore(fs::path root, Recipes recipes, Progress progress)
     : root_{std::move(root)}, recipes_{std::move(recipes)}, progress_{std::move(progress)} {}
 
-fs::path ImageStore::default_root() {
-    if (const auto cache = absolute_path_in("XDG_CACHE_HOME")) return *cache / "ring3" / "images";
-    if (const auto home = absolute_path_in("HOME")) return *home / ".cache" / "ring3" / "images";
-    return private_temporary_root() / "images";
-}
+fs::path ImageStore::default_root() { return cache_folder() / "images"; }
 
 const Recipe& ImageStore::recipe(std::string_view name) const {
     const auto found = recipes_.find(std::string{name});

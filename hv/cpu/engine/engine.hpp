@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -89,6 +90,10 @@ public:
     /// next; state.kernel_root, user_root or kernel_mode need no call: run() sees them. This drops
     /// what it kept for the vCPUs of a domain that goes away.
     virtual void forget_domain(DomainId domain) = 0;
+
+    /// A folder, of this user alone, for files that make a later machine start sooner and change
+    /// nothing else. Without this call there are none.
+    virtual void keep_files_in(const std::filesystem::path&) {}
 
     virtual EngineProfile profile() const { return {}; }
 };

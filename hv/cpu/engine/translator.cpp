@@ -43,6 +43,8 @@ TranslatorSettings read_settings(Params& params) {
         "count_blocks", false, "count how often each block is entered (`ring3 create --profile`)");
     settings.moves_blocks = params.boolean(
         "move_blocks", true, "code that is mapped at another address is not translated again");
+    settings.keeps_translations = params.boolean(
+        "keep_translations", true, "what was translated is kept in files for later machines");
     settings.takes_exits = params.boolean(
         "take_exits", true, "system calls, faults and hot hypercalls need not end a run");
     settings.level = params.choice("cpu_model", "x86-64-v2", {"x86-64-v2", "x86-64-v3"},
@@ -65,6 +67,9 @@ public:
     }
     DerivedState& derived_state() override { return core_; }
     void forget_domain(DomainId domain) override { core_.forget_domain(domain); }
+    void keep_files_in(const std::filesystem::path& folder) override {
+        core_.keep_translations_in(folder / "translations");
+    }
     EngineProfile profile() const override { return core_.profile(); }
 
 private:

@@ -70,7 +70,8 @@ Block& BlockTable::add(const BlockKey& key, Translation&& translation) {
     block->relocations = std::move(translation.relocations);
     block->is_movable = translation.is_movable;
     block->sites = std::move(translation.sites);
-    for (const auto& site : translation.links) block->links.push_back({site, std::nullopt});
+    block->links = std::move(translation.links);
+    block->linked_to.assign(block->links.size(), Block::nowhere);
     cache_.append(translation.host_code);
     by_host_.emplace_back(block->host_base, number);
     by_frame_[key.frame.raw].push_back(number);
@@ -83,20 +84,19 @@ Block& BlockTable::add(const BlockKey& key, Translation&& translation) {
 
 void BlockTable::link(LinkNumber number, Block& to) {
     Block& from = at(number.block());
-    auto& link = from.links[number.number()];
-    HV_CHECK(!link.to, "a link that left to C++ was not linked");
-    link.to = to.number;
+    std::uint32_t& linked_to = from.linked_to[number.number()];
+    HV_CHECK(linked_to == Block::nowhere, "a link that left to C++ was not linked");
+    linked_to = to.number;
     to.linked_from.push_back(number);
     // A straddling block's second page may be mapped elsewhere by now: enter it by the jump cache.
-    cache_.patch_branch(from.host_base + link.site.host_offset,
+    cache_.patch_branch(from.host_base + from.links[number.number()].host_offset,
                         to.straddles() ? to.lookup_entry : to.direct_entry);
 }
 
 void BlockTable::unlink(LinkNumber number) {
     Block& from = at(number.block());
-    auto& link = from.links[number.number()];
-    link.to.reset();
-    const std::uint64_t rel32 = from.host_base + link.site.host_offset;
+    from.linked_to[number.number()] = Block::nowhere;
+    const std::uint64_t rel32 = from.host_base + from.links[number.number()].host_offset;
     cache_.patch_branch(rel32, rel32 + 4);
 }
 
@@ -105,9 +105,9 @@ void BlockTable::remove(std::uint32_t number) {
     for (const LinkNumber from : block.linked_from) {
         if (blocks_[from.block()] != nullptr) unlink(from);
     }
-    for (std::size_t k = 0; k < block.links.size(); ++k) {
-        if (!block.links[k].to) continue;
-        Block* to = blocks_[*block.links[k].to].get();
+    for (std::size_t k = 0; k < block.linked_to.size(); ++k) {
+        if (block.linked_to[k] == Block::nowhere) continue;
+        Block* to = blocks_[block.linked_to[k]].get();
         if (to == nullptr) continue;
         const auto link = LinkNumber::make(number, static_cast<std::uint32_t>(k));
         std::erase_if(to->linked_from, [link](LinkNumber from) { return from.raw == link.raw; });

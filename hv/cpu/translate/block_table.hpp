@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -50,11 +49,10 @@ struct Block {
     std::vector<Relocation> relocations;
     bool is_movable = false;
     std::vector<InsnSite> sites;
-    struct Link {
-        LinkSite site;
-        std::optional<std::uint32_t> to;  ///< block it leads to; none: back to C++
-    };
-    std::vector<Link> links;
+    std::vector<LinkSite> links;
+    /// By link, the block that it leads to; `nowhere`: back to C++.
+    std::vector<std::uint32_t> linked_to;
+    static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
     /// Links of other blocks that lead here.
     std::vector<LinkNumber> linked_from;
     std::uint32_t number = 0;

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include <fmt/format.h>
+
+#include "hv/base/build_id.hpp"
 #include "hv/base/check.hpp"
+#include "hv/base/sha256.hpp"
 #include "hv/cpu/translate/relocation.hpp"
 #include "hv/cpu/translate/translator_core.hpp"
 
@@ -115,10 +119,7 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
         counted = &block_counts_[{rip.raw, kernel_mode}];
         request.counter = &counted->entered;
     }
-    const Block* const twin =
-        settings_.moves_blocks && is_movable_address(rip) ? blocks_.find_twin(key) : nullptr;
-    Translation translation =
-        twin != nullptr ? move_block(*twin, request) : translator_.translate(request);
+    Translation translation = translation_for(request, key);
     if (counted != nullptr) {
         counted->rip = rip;
         counted->kernel_mode = kernel_mode;
@@ -126,8 +127,6 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
         const auto length = static_cast<std::uint32_t>(translation.sites.size());
         counted->length = std::max(counted->length, length);
     }
-    ++(twin != nullptr ? statistics_.moved : statistics_.translated);
-    if (twin == nullptr) statistics_.instructions += translation.sites.size();
     Block& block = blocks_.add(key, std::move(translation));
     for (const Mfn frame : {key.frame, key.second_frame}) {
         if (frame == invalid_mfn) continue;
@@ -141,6 +140,29 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
         });
     }
     return &block;
+}
+
+/// Made anew only where neither a block nor what is stored serves for the same code.
+Translation TranslatorCore::translation_for(const TranslationRequest& request,
+                                            const BlockKey& key) {
+    if (settings_.moves_blocks && is_movable_address(request.rip)) {
+        if (const Block* const twin = blocks_.find_twin(key)) {
+            ++statistics_.moved;
+            return move_block(image_of(*twin), request);
+        }
+    }
+    const bool is_kept = store_ != nullptr && TranslationStore::takes(request);
+    if (is_kept) {
+        if (const auto found = store_->find(request)) {
+            ++statistics_.stored;
+            return move_block(found->image, request);
+        }
+    }
+    Translation made = translator_.translate(request);
+    ++statistics_.translated;
+    statistics_.instructions += made.sites.size();
+    if (is_kept) store_->add(request, made);
+    return made;
 }
 
 /// Guests that take turns must find their code, or each of their slices translates anew: a kernel
@@ -210,5 +232,19 @@ void TranslatorCore::frame_written(Mfn frame, std::uint64_t offset, std::uint64_
 }
 
 void TranslatorCore::forget_domain(DomainId domain) { contexts_.forget(domain); }
+
+void TranslatorCore::keep_translations_in(const std::filesystem::path& folder) {
+    const std::string build = build_id();
+    if (!settings_.keeps_translations || build.empty()) return;
+    // All that a translation depends on beside the guest's code.
+    const std::string basis =
+        fmt::format("{} {} {} {} {} {} {} {} {} {} {}", build, settings_.block_limit,
+                    settings_.merges, settings_.keeps_lookups, settings_.has_stack_page,
+                    settings_.superblocks, settings_.inline_strings,
+                    static_cast<int>(settings_.level), host_.bmi2, host_.fsgsbase, host_.avx);
+    constexpr std::size_t name_digits = 32;
+    store_ = std::make_unique<TranslationStore>(folder, sha256_hex(basis).substr(0, name_digits),
+                                                cache_.base(), settings_.store_chunk_bytes);
+}
 
 }  // namespace ring3

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "hv/base/check.hpp"
+#include "hv/cpu/translate/block_table.hpp"
 #include "hv/cpu/translate/context.hpp"
 
 namespace ring3 {
@@ -29,14 +30,35 @@ std::uint32_t move_element(std::uint32_t displacement, std::uint64_t delta,
 
 }  // namespace
 
-Translation move_block(const Block& twin, const TranslationRequest& request) {
-    HV_CHECK(twin.is_movable && is_movable_address(request.rip), "a block that cannot be moved");
-    const std::uint64_t delta = request.rip - twin.key.rip;
-    const std::uint64_t host_delta = request.host_base - twin.host_base;
-    const auto* const code = reinterpret_cast<const std::uint8_t*>(twin.host_base);
+BlockImage image_of(const Block& block) {
+    const auto offset = [&](std::uint64_t entry) {
+        return static_cast<std::uint32_t>(entry - block.host_base);
+    };
+    BlockImage image;
+    image.rip = block.key.rip;
+    image.host_base = block.host_base;
+    image.direct_entry = offset(block.direct_entry);
+    image.checked_entry = offset(block.checked_entry);
+    image.lookup_entry = offset(block.lookup_entry);
+    image.first_byte = block.first_byte;
+    image.last_byte = block.last_byte;
+    image.live_behind = block.live_behind;
+    image.is_movable = block.is_movable;
+    image.emulated = block.emulated.get();
+    image.host_code = {reinterpret_cast<const std::uint8_t*>(block.host_base), block.host_size};
+    image.sites = block.sites;
+    image.links = block.links;
+    image.relocations = block.relocations;
+    return image;
+}
+
+Translation move_block(const BlockImage& image, const TranslationRequest& request) {
+    HV_CHECK(serves(image, request.rip), "a block that cannot be moved");
+    const std::uint64_t delta = request.rip - image.rip;
+    const std::uint64_t host_delta = request.host_base - image.host_base;
     Translation out;
-    out.host_code.assign(code, code + twin.host_size);
-    for (const Relocation& each : twin.relocations) {
+    out.host_code.assign(image.host_code.begin(), image.host_code.end());
+    for (const Relocation& each : image.relocations) {
         std::uint8_t* const at = out.host_code.data() + each.offset;
         using Kind = Relocation::Kind;
         switch (each.kind) {
@@ -67,26 +89,22 @@ Translation move_block(const Block& twin, const TranslationRequest& request) {
                 break;
         }
     }
-    for (const Block::Link& link : twin.links) {
-        LinkSite site = link.site;
-        site.target = site.target + delta;
+    for (const LinkSite& link : image.links) {
+        LinkSite& moved = out.links.emplace_back(link);
+        moved.target = link.target + delta;
         // Not linked yet.
-        std::memset(out.host_code.data() + site.host_offset, 0, 4);
-        out.links.push_back(site);
+        std::memset(out.host_code.data() + link.host_offset, 0, 4);
     }
-    const auto offset = [&](std::uint64_t entry) {
-        return static_cast<std::uint32_t>(entry - twin.host_base);
-    };
-    out.direct_entry = offset(twin.direct_entry);
-    out.checked_entry = offset(twin.checked_entry);
-    out.lookup_entry = offset(twin.lookup_entry);
-    out.sites = twin.sites;
-    out.live_behind = twin.live_behind;
-    if (twin.emulated) out.emulated = std::make_unique<const Insn>(*twin.emulated);
-    out.first_byte = twin.first_byte;
-    out.last_byte = twin.last_byte;
-    out.relocations = twin.relocations;
-    out.is_movable = true;
+    out.direct_entry = image.direct_entry;
+    out.checked_entry = image.checked_entry;
+    out.lookup_entry = image.lookup_entry;
+    out.sites.assign(image.sites.begin(), image.sites.end());
+    out.live_behind = image.live_behind;
+    if (image.emulated != nullptr) out.emulated = std::make_unique<const Insn>(*image.emulated);
+    out.first_byte = image.first_byte;
+    out.last_byte = image.last_byte;
+    out.relocations.assign(image.relocations.begin(), image.relocations.end());
+    out.is_movable = image.is_movable;
     return out;
 }
 

@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: MIT
-// The same guest code at another address: its block is copied and moved instead of translated
-// again. Programs and libraries stand at random addresses in each process, in the same frames.
+// The same guest code once more: its block is copied and moved instead of translated again.
+// Programs and libraries stand at random addresses in each process, in the same frames; and the
+// next machine boots the same kernel (translation_store.hpp).
 #pragma once
 
 #include <cstdint>
+#include <span>
 
-#include "hv/cpu/translate/block_table.hpp"
 #include "hv/cpu/translate/translate.hpp"
 
 namespace ring3 {
 
-/// What a block like `twin`, which must be movable, is for `request`: the same code (frame and
-/// offset, mode, variant) at another address that may be moved to.
-Translation move_block(const Block& twin, const TranslationRequest& request);
+struct Block;
+
+/// A translation as it can be copied from: a block's, or one that was stored.
+struct BlockImage {
+    Vaddr rip{};                  ///< what it was made for
+    std::uint64_t host_base = 0;  ///< where it would stand unchanged
+    std::uint32_t direct_entry = 0, checked_entry = 0, lookup_entry = 0;
+    std::uint32_t first_byte = 0, last_byte = 0;
+    std::uint16_t live_behind = 0;
+    bool is_movable = false;
+    const Insn* emulated = nullptr;
+    std::span<const std::uint8_t> host_code;
+    std::span<const InsnSite> sites;
+    std::span<const LinkSite> links;
+    std::span<const Relocation> relocations;
+};
+
+BlockImage image_of(const Block& block);
 
 /// Whether a block for code at `rip` may be moved from or to there: constants have the same form.
 constexpr bool is_movable_address(Vaddr rip) {
@@ -20,5 +36,14 @@ constexpr bool is_movable_address(Vaddr rip) {
     constexpr std::uint64_t low_end = std::uint64_t{1} << 33, lower_half = std::uint64_t{1} << 46;
     return rip.raw >= low_end && rip.raw < 2 * lower_half - low_end;
 }
+
+/// Whether the image serves for the same code at `rip`.
+inline bool serves(const BlockImage& image, Vaddr rip) {
+    return image.rip == rip || (image.is_movable && is_movable_address(rip));
+}
+
+/// What `image`, which must serve for it, is for `request`: the same code (offset in the page,
+/// mode, variant).
+Translation move_block(const BlockImage& image, const TranslationRequest& request);
 
 }  // namespace ring3

@@ -152,7 +152,7 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
         switch (static_cast<Leave>(c.leave)) {
             case Leave::link: {
                 link_from = LinkNumber{c.link};
-                const auto& site = blocks_.at(link_from->block()).links[link_from->number()].site;
+                const auto& site = blocks_.at(link_from->block()).links[link_from->number()];
                 rip = site.target;
                 variant = site.variant;
                 break;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "hv/cpu/translate/operands.hpp"
 #include "hv/cpu/translate/stubs.hpp"
 #include "hv/cpu/translate/translate.hpp"
+#include "hv/cpu/translate/translation_store.hpp"
 #include "hv/cpu/translate/vcpu_contexts.hpp"
 #include "hv/memory/derived_state.hpp"
 #include "hv/memory/page_tables.hpp"
@@ -23,17 +25,20 @@
 namespace ring3 {
 
 struct TranslatorSettings {
-    unsigned block_limit = 32;         ///< most guest instructions in a block
-    bool merges = true;                ///< memory operands may share a look-up (plan.hpp)
-    bool keeps_lookups = true;         ///< also across other operands
-    bool has_stack_page = true;        ///< operands relative to RSP have a TLB entry of their own
-    bool superblocks = true;           ///< blocks go on behind branches (plan.hpp)
-    bool links_blocks = true;          ///< direct branches lead to their blocks without a look-up
-    bool inline_strings = true;        ///< REP MOVS and REP STOS
-    std::size_t kept_spaces = 4;       ///< address spaces of a vCPU whose look-ups are kept
-    bool two_levels = true;            ///< of the TLB and of the jump cache
-    bool counts_blocks = false;        ///< for profile(); no block is moved then
-    bool moves_blocks = true;          ///< code at another address is moved, not translated again
+    unsigned block_limit = 32;       ///< most guest instructions in a block
+    bool merges = true;              ///< memory operands may share a look-up (plan.hpp)
+    bool keeps_lookups = true;       ///< also across other operands
+    bool has_stack_page = true;      ///< operands relative to RSP have a TLB entry of their own
+    bool superblocks = true;         ///< blocks go on behind branches (plan.hpp)
+    bool links_blocks = true;        ///< direct branches lead to their blocks without a look-up
+    bool inline_strings = true;      ///< REP MOVS and REP STOS
+    std::size_t kept_spaces = 4;     ///< address spaces of a vCPU whose look-ups are kept
+    bool two_levels = true;          ///< of the TLB and of the jump cache
+    bool counts_blocks = false;      ///< for profile(); no block is moved then
+    bool moves_blocks = true;        ///< code at another address is moved, not translated again
+    bool keeps_translations = true;  ///< in files, where there is a folder for them
+    /// What grows in memory before it is written there: whole pages.
+    std::size_t store_chunk_bytes = std::size_t{32} << 20;
     bool takes_exits = true;           ///< asks the environment to deal with exits inside of a run
     std::size_t code_cache_bytes = 0;  ///< for one vCPU; each further one adds a quarter
     IsaLevel level = IsaLevel::x86_64_v2;
@@ -44,6 +49,7 @@ struct TranslatorSettings {
 struct TranslatorStatistics {
     std::uint64_t translated = 0;    ///< blocks
     std::uint64_t moved = 0;         ///< blocks that were made of one for the same code elsewhere
+    std::uint64_t stored = 0;        ///< blocks that were made of a stored translation
     std::uint64_t instructions = 0;  ///< of guests, in the blocks translated
     std::uint64_t dropped = 0;       ///< blocks whose code was written
     std::uint64_t emptied = 0;       ///< times that the code cache was full
@@ -59,6 +65,8 @@ public:
     Exit run(CpuState& state, Environment& environment, std::uint64_t budget,
              RunEnd end = RunEnd::exact);
     void forget_domain(DomainId domain);
+    /// Translations of earlier machines are found there, and kept for later ones.
+    void keep_translations_in(const std::filesystem::path& folder);
     const VcpuContexts& contexts() const { return contexts_; }
     const TranslatorStatistics& statistics() const { return statistics_; }
     EngineProfile profile() const;
@@ -95,6 +103,7 @@ private:
     Block* block_at(Vaddr rip, bool kernel_mode, Variant variant, Exit& fault);
     const std::uint8_t* code_at(Vaddr rip, std::size_t& size, BlockKey& key, Exit& fault);
     std::optional<Insn> insn_at(Vaddr rip, bool kernel_mode, Exit& fault);
+    Translation translation_for(const TranslationRequest& request, const BlockKey& key);
     void make_room();
     std::size_t code_limit() const;
     void code_written(Mfn frame, std::uint64_t offset, std::uint64_t length);
@@ -118,6 +127,7 @@ private:
     Stubs stubs_;
     std::size_t stubs_size_ = 0;
     BlockTranslator translator_;
+    std::unique_ptr<TranslationStore> store_;  ///< null: nothing is kept
     BlockTable blocks_;
     VcpuContexts contexts_;
     /// Of the vCPU that runs, in its address space: good inside of run() alone.
