@@ -2,6 +2,8 @@
 // Numbers of blocks, found by a hash: a table of open addressing.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -31,6 +33,7 @@ public:
         while (slots_[at].number != none) at = (at + 1) & mask();
         slots_[at] = {hash, number};
         ++used_;
+        ++live_;
     }
 
     void remove(std::uint32_t hash, std::uint32_t number) {
@@ -38,13 +41,14 @@ public:
             if (slots_[at].number != number) continue;
             // What was added behind it must still be found.
             slots_[at].number = gone;
+            --live_;
             return;
         }
     }
 
     void clear() {
         slots_.assign(least_slots, Slot{});
-        used_ = 0;
+        used_ = live_ = 0;
     }
 
 private:
@@ -58,16 +62,18 @@ private:
 
     std::size_t mask() const { return slots_.size() - 1; }
 
-    /// Room for twice as many; slots of what is gone are given up.
+    /// Room for as many again as there are; slots of what is gone are given up.
     void grow() {
-        const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(2 * slots_.size()));
-        used_ = 0;
+        const std::size_t size = std::max(least_slots, std::bit_ceil(4 * live_));
+        const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(size));
+        used_ = live_ = 0;
         for (const Slot& slot : old)
             if (slot.number < gone) add(slot.hash, slot.number);
     }
 
     std::vector<Slot> slots_;
     std::size_t used_ = 0;  ///< slots, of what is gone as well
+    std::size_t live_ = 0;
 };
 
 }  // namespace ring3

@@ -9,9 +9,22 @@ namespace ring3 {
 
 namespace {
 
-BlockKey place_of(BlockKey key) {
-    key.rip = {page_offset(key.rip)};
-    return key;
+std::uint32_t hash_of(std::uint64_t rip, const BlockKey& key) {
+    std::uint64_t h = rip * 0x9e37'79b9'7f4a'7c15u;
+    h ^= (key.frame.raw << 8 | static_cast<std::uint64_t>(key.variant) << 1 |
+          static_cast<std::uint64_t>(key.kernel_mode)) *
+         0xc2b2'ae3d'27d4'eb4fu;
+    h ^= h >> 29;
+    return static_cast<std::uint32_t>(h * 0x9e37'79b9'7f4a'7c15u >> 32);
+}
+
+std::uint32_t hash_of(const BlockKey& key) { return hash_of(key.rip.raw, key); }
+std::uint32_t hash_of_place(const BlockKey& key) { return hash_of(page_offset(key.rip), key); }
+
+bool is_same_place(BlockKey a, const BlockKey& b) {
+    if (page_offset(a.rip) != page_offset(b.rip)) return false;
+    a.rip = b.rip;
+    return a == b;
 }
 
 }  // namespace
@@ -26,20 +39,16 @@ const InsnSite& Block::site_of(std::uint64_t host_address) const {
 }
 
 Block* BlockTable::find(const BlockKey& key) {
-    std::uint32_t& recent = recent_[BlockKeyHash{}(key) % recent_slots];
-    if (recent < blocks_.size()) {
-        Block* const block = blocks_[recent].get();
-        if (block != nullptr && block->key == key) return block;
-    }
-    const auto found = by_key_.find(key);
-    if (found == by_key_.end()) return nullptr;
-    recent = found->second;
-    return blocks_[recent].get();
+    const std::uint32_t number =
+        by_key_.find(hash_of(key), [&](std::uint32_t each) { return blocks_[each]->key == key; });
+    return number == Block::none ? nullptr : blocks_[number];
 }
 
 const Block* BlockTable::find_twin(const BlockKey& key) const {
-    const auto found = by_place_.find(place_of(key));
-    return found == by_place_.end() ? nullptr : blocks_[found->second].get();
+    const std::uint32_t number = by_place_.find(hash_of_place(key), [&](std::uint32_t each) {
+        return is_same_place(blocks_[each]->key, key);
+    });
+    return number == Block::none ? nullptr : blocks_[number];
 }
 
 Block* BlockTable::holding(std::uint64_t host_address) {
@@ -47,115 +56,143 @@ Block* BlockTable::holding(std::uint64_t host_address) {
         by_host_.begin(), by_host_.end(), host_address,
         [](std::uint64_t address, const auto& entry) { return address < entry.first; });
     if (behind == by_host_.begin()) return nullptr;
-    Block* block = blocks_[(behind - 1)->second].get();
+    Block* const block = blocks_[(behind - 1)->second];
     return block != nullptr && host_address < block->host_base + block->host_size ? block : nullptr;
 }
 
 std::uint32_t BlockTable::next_number() const { return static_cast<std::uint32_t>(blocks_.size()); }
 
-Block& BlockTable::add(const BlockKey& key, Translation&& translation) {
+template <class T>
+std::span<T> BlockTable::copy(std::span<const T> from) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    T* const to = std::pmr::polymorphic_allocator<T>(&arena_).allocate(from.size());
+    std::copy(from.begin(), from.end(), to);
+    return {to, from.size()};
+}
+
+Block& BlockTable::add(const BlockKey& key, const BlockImage& image) {
     const std::uint32_t number = next_number();
-    auto block = std::make_unique<Block>();
-    block->key = key;
-    block->number = number;
-    block->host_base = cache_.next();
-    block->host_size = static_cast<std::uint32_t>(translation.host_code.size());
-    block->direct_entry = block->host_base + translation.direct_entry;
-    block->checked_entry = block->host_base + translation.checked_entry;
-    block->lookup_entry = block->host_base + translation.lookup_entry;
-    block->first_byte = translation.first_byte;
-    block->last_byte = translation.last_byte;
-    block->live_behind = translation.live_behind;
-    block->emulated = std::move(translation.emulated);
-    block->relocations = std::move(translation.relocations);
-    block->is_movable = translation.is_movable;
-    block->sites = std::move(translation.sites);
-    block->links = std::move(translation.links);
-    block->linked_to.assign(block->links.size(), Block::nowhere);
-    cache_.append(translation.host_code);
-    by_host_.emplace_back(block->host_base, number);
-    by_frame_[key.frame.raw].push_back(number);
-    if (block->straddles()) by_frame_[key.second_frame.raw].push_back(number);
-    by_key_[key] = number;
-    if (block->is_movable) by_place_.try_emplace(place_of(key), number);
-    blocks_.push_back(std::move(block));
-    return *blocks_.back();
+    Block& block = *std::pmr::polymorphic_allocator<>(&arena_).new_object<Block>();
+    block.key = key;
+    block.number = number;
+    block.host_base = cache_.next();
+    block.host_size = static_cast<std::uint32_t>(image.host_code.size());
+    block.direct_entry = block.host_base + image.direct_entry;
+    block.checked_entry = block.host_base + image.checked_entry;
+    block.lookup_entry = block.host_base + image.lookup_entry;
+    block.first_byte = image.first_byte;
+    block.last_byte = image.last_byte;
+    block.live_behind = image.live_behind;
+    block.is_movable = image.is_movable;
+    if (image.emulated != nullptr) block.emulated = copy(std::span(image.emulated, 1)).data();
+    block.sites = copy(image.sites);
+    const std::span<LinkSite> links = copy(image.links);
+    for (LinkSite& link : links) link.target = link.target + (key.rip - image.rip);
+    block.links = links;
+    block.linked =
+        copy(std::span<const Block::Linked>(std::vector<Block::Linked>(image.links.size())));
+    block.relocations = copy(image.relocations);
+    relocate(cache_.append(image.host_code), image, {key.rip, block.host_base, number});
+    by_host_.emplace_back(block.host_base, number);
+    for (const Mfn frame : {key.frame, key.second_frame}) {
+        // One frame may be mapped at both pages.
+        if (frame == invalid_mfn || first_in(frame) == number) continue;
+        if (frame.raw >= by_frame_.size()) by_frame_.resize(frame.raw + 1, Block::none);
+        next_in(block, frame) = std::exchange(by_frame_[frame.raw], number);
+    }
+    by_key_.add(hash_of(key), number);
+    if (block.is_movable && find_twin(key) == nullptr) by_place_.add(hash_of_place(key), number);
+    blocks_.push_back(&block);
+    ++size_;
+    return block;
 }
 
 void BlockTable::link(LinkNumber number, Block& to) {
     Block& from = at(number.block());
-    std::uint32_t& linked_to = from.linked_to[number.number()];
-    HV_CHECK(linked_to == Block::nowhere, "a link that left to C++ was not linked");
-    linked_to = to.number;
-    to.linked_from.push_back(number);
+    Block::Linked& link = from.linked[number.number()];
+    HV_CHECK(link.to == Block::none, "a link that left to C++ was not linked");
+    link = {to.number, std::exchange(to.linked_from, number.raw)};
     // A straddling block's second page may be mapped elsewhere by now: enter it by the jump cache.
     cache_.patch_branch(from.host_base + from.links[number.number()].host_offset,
                         to.straddles() ? to.lookup_entry : to.direct_entry);
 }
 
+/// Makes the branch lead back to C++.
 void BlockTable::unlink(LinkNumber number) {
     Block& from = at(number.block());
-    from.linked_to[number.number()] = Block::nowhere;
+    from.linked[number.number()] = {};
     const std::uint64_t rel32 = from.host_base + from.links[number.number()].host_offset;
     cache_.patch_branch(rel32, rel32 + 4);
 }
 
-void BlockTable::remove(std::uint32_t number) {
-    Block& block = at(number);
-    for (const LinkNumber from : block.linked_from) {
-        if (blocks_[from.block()] != nullptr) unlink(from);
+/// Takes a link of a block that goes away from the list of the block that it leads to.
+void BlockTable::forget_link(const Block& from, LinkNumber link) {
+    const Block::Linked& linked = from.linked[link.number()];
+    if (linked.to == Block::none) return;
+    std::uint32_t* at = &blocks_[linked.to]->linked_from;
+    while (*at != link.raw) {
+        const LinkNumber other{*at};
+        at = &blocks_[other.block()]->linked[other.number()].next;
     }
-    for (std::size_t k = 0; k < block.linked_to.size(); ++k) {
-        if (block.linked_to[k] == Block::nowhere) continue;
-        Block* to = blocks_[block.linked_to[k]].get();
-        if (to == nullptr) continue;
-        const auto link = LinkNumber::make(number, static_cast<std::uint32_t>(k));
-        std::erase_if(to->linked_from, [link](LinkNumber from) { return from.raw == link.raw; });
+    *at = linked.next;
+}
+
+void BlockTable::leave_frame(const Block& block, Mfn frame) {
+    std::uint32_t* at = &by_frame_[frame.raw];
+    while (*at != block.number) at = &next_in(*blocks_[*at], frame);
+    *at = next_in(*blocks_[*at], frame);
+}
+
+void BlockTable::remove(Block& block) {
+    // First its own: one may lead to itself.
+    for (std::uint32_t k = 0; k < block.linked.size(); ++k)
+        forget_link(block, LinkNumber::make(block.number, k));
+    while (block.linked_from != Block::none) {
+        const LinkNumber from{block.linked_from};
+        block.linked_from = blocks_[from.block()]->linked[from.number()].next;
+        unlink(from);
     }
-    by_key_.erase(block.key);
-    const auto place = by_place_.find(place_of(block.key));
-    if (place != by_place_.end() && place->second == number) by_place_.erase(place);
-    for (const Mfn frame : {block.key.frame, block.key.second_frame}) {
-        const auto found = by_frame_.find(frame.raw);
-        if (found != by_frame_.end()) std::erase(found->second, number);
-    }
-    blocks_[number].reset();
+    by_key_.remove(hash_of(block.key), block.number);
+    if (block.is_movable) by_place_.remove(hash_of_place(block.key), block.number);
+    leave_frame(block, block.key.frame);
+    if (block.straddles() && block.key.second_frame != block.key.frame)
+        leave_frame(block, block.key.second_frame);
+    blocks_[block.number] = nullptr;
+    --size_;
 }
 
 std::vector<BlockTable::Dropped> BlockTable::drop(Mfn frame, std::uint64_t offset,
                                                   std::uint64_t length) {
     std::vector<Dropped> dropped;
-    const auto found = by_frame_.find(frame.raw);
-    if (found == by_frame_.end()) return dropped;
-    const std::vector<std::uint32_t> numbers = found->second;
-    for (const std::uint32_t number : numbers) {
-        const Block& block = at(number);
+    for (std::uint32_t number = first_in(frame); number != Block::none;) {
+        Block& block = at(number);
+        number = next_in(block, frame);
         // The second page of a straddling block holds at most its last 14 bytes.
         const bool second = block.straddles() && block.key.second_frame == frame;
         const std::uint64_t first = second ? 0 : block.first_byte;
         const std::uint64_t last = second ? 16 : block.last_byte;
         if (offset >= last || first >= offset + length) continue;
         dropped.push_back({block.key.rip, block.key.kernel_mode, block.checked_entry});
-        remove(number);
+        remove(block);
     }
-    const auto left = by_frame_.find(frame.raw);
-    if (left != by_frame_.end() && left->second.empty()) by_frame_.erase(left);
     return dropped;
 }
 
 std::vector<Mfn> BlockTable::frames() const {
     std::vector<Mfn> all;
-    for (const auto& [frame, numbers] : by_frame_) all.push_back({frame});
-    std::sort(all.begin(), all.end());
+    for (std::uint64_t frame = 0; frame < by_frame_.size(); ++frame)
+        if (by_frame_[frame] != Block::none) all.push_back({frame});
     return all;
 }
 
 void BlockTable::clear() {
     blocks_.clear();
+    size_ = 0;
     by_key_.clear();
     by_place_.clear();
     by_frame_.clear();
     by_host_.clear();
+    arena_.release();
 }
 
 }  // namespace ring3

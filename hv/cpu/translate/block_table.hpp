@@ -4,13 +4,17 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <unordered_map>
+#include <memory_resource>
+#include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "hv/base/units.hpp"
+#include "hv/cpu/translate/block_index.hpp"
 #include "hv/cpu/translate/code_cache.hpp"
 #include "hv/cpu/translate/context.hpp"
+#include "hv/cpu/translate/relocation.hpp"
 #include "hv/cpu/translate/translate.hpp"
 
 namespace ring3 {
@@ -27,35 +31,33 @@ struct BlockKey {
     friend bool operator==(const BlockKey&, const BlockKey&) = default;
 };
 
-struct BlockKeyHash {
-    std::size_t operator()(const BlockKey& key) const {
-        std::uint64_t h = key.rip.raw * 0x9e37'79b9'7f4a'7c15u;
-        h ^= (key.frame.raw << 8 | static_cast<std::uint64_t>(key.variant) << 1 |
-              static_cast<std::uint64_t>(key.kernel_mode)) *
-             0xc2b2'ae3d'27d4'eb4fu;
-        return h ^ h >> 29;
-    }
-};
-
+/// A block, and all that is known of it: in the table's arena, and never freed by itself.
 struct Block {
+    static constexpr std::uint32_t none = BlockIndex::none;
+
     BlockKey key;
-    std::uint64_t host_base = 0;
+    std::uint32_t number = 0;
     std::uint32_t host_size = 0;
+    std::uint64_t host_base = 0;
     std::uint64_t direct_entry = 0, checked_entry = 0, lookup_entry = 0;
     /// Bytes of the frame that the translation depends on.
     std::uint32_t first_byte = 0, last_byte = 0;
     std::uint16_t live_behind = 0;
-    std::unique_ptr<const Insn> emulated;
-    std::vector<Relocation> relocations;
     bool is_movable = false;
-    std::vector<InsnSite> sites;
-    std::vector<LinkSite> links;
-    /// By link, the block that it leads to; `nowhere`: back to C++.
-    std::vector<std::uint32_t> linked_to;
-    static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
-    /// Links of other blocks that lead here.
-    std::vector<LinkNumber> linked_from;
-    std::uint32_t number = 0;
+    const Insn* emulated = nullptr;
+    std::span<const InsnSite> sites;
+    std::span<const LinkSite> links;
+    std::span<const Relocation> relocations;
+    /// By link.
+    struct Linked {
+        std::uint32_t to = none;    ///< the block that it leads to; none: back to C++
+        std::uint32_t next = none;  ///< the next one of those that lead there (LinkNumber)
+    };
+    std::span<Linked> linked;
+    /// The first of other blocks' links that lead here (LinkNumber).
+    std::uint32_t linked_from = none;
+    /// The next block of the same frame, and for one that straddles, of its second frame.
+    std::uint32_t next_in_frame[2] = {none, none};
 
     bool straddles() const { return key.second_frame != invalid_mfn; }
     /// The instruction whose host code holds this address.
@@ -64,10 +66,11 @@ struct Block {
         return static_cast<std::size_t>(&site - sites.data());
     }
 };
+static_assert(std::is_trivially_destructible_v<Block>);
 
 class BlockTable {
 public:
-    explicit BlockTable(CodeCache& cache) : cache_(cache), recent_(recent_slots, no_block) {}
+    explicit BlockTable(CodeCache& cache) : cache_(cache) {}
 
     Block* find(const BlockKey& key);
     /// A movable block for the same code at another address; null: none.
@@ -78,7 +81,8 @@ public:
 
     /// The number that the next added block will have.
     std::uint32_t next_number() const;
-    Block& add(const BlockKey& key, Translation&& translation);
+    /// A block like `image`, which must serve for it (relocation.hpp).
+    Block& add(const BlockKey& key, const BlockImage& image);
     /// Makes a link of one block lead to another one.
     void link(LinkNumber from, Block& to);
 
@@ -90,29 +94,38 @@ public:
     };
     /// Drops the blocks that depend on these bytes of a frame.
     std::vector<Dropped> drop(Mfn frame, std::uint64_t offset, std::uint64_t length);
-    bool has_code(Mfn frame) const { return by_frame_.contains(frame.raw); }
+    bool has_code(Mfn frame) const { return first_in(frame) != Block::none; }
     /// Frames that have blocks.
     std::vector<Mfn> frames() const;
     void clear();
 
-    std::size_t size() const { return by_key_.size(); }
+    std::size_t size() const { return size_; }
 
 private:
     void unlink(LinkNumber from);
-    void remove(std::uint32_t number);
-
-    static constexpr std::size_t recent_slots = 131072;
-    static constexpr std::uint32_t no_block = ~std::uint32_t{0};
+    void forget_link(const Block& from, LinkNumber link);
+    void remove(Block& block);
+    void leave_frame(const Block& block, Mfn frame);
+    std::uint32_t first_in(Mfn frame) const {
+        return frame.raw < by_frame_.size() ? by_frame_[frame.raw] : Block::none;
+    }
+    /// The block's place in the list of this frame's blocks.
+    static std::uint32_t& next_in(Block& block, Mfn frame) {
+        return block.next_in_frame[block.key.frame == frame ? 0 : 1];
+    }
+    template <class T>
+    std::span<T> copy(std::span<const T> from);
 
     CodeCache& cache_;
-    /// By hash: blocks found lately, before the whole table is asked. May name blocks that are
-    /// gone.
-    std::vector<std::uint32_t> recent_;
-    std::vector<std::unique_ptr<Block>> blocks_;
-    std::unordered_map<BlockKey, std::uint32_t, BlockKeyHash> by_key_;
-    /// Movable blocks, one for each place of code: RIP is the offset in the page alone.
-    std::unordered_map<BlockKey, std::uint32_t, BlockKeyHash> by_place_;
-    std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> by_frame_;
+    std::pmr::monotonic_buffer_resource arena_;
+    /// By number; null: it is gone.
+    std::vector<Block*> blocks_;
+    std::size_t size_ = 0;
+    BlockIndex by_key_;
+    /// Movable blocks, one for each place of code.
+    BlockIndex by_place_;
+    /// The first block of each frame.
+    std::vector<std::uint32_t> by_frame_;
     /// Host address of each block's start, ascending: the cache only grows until it is emptied.
     std::vector<std::pair<std::uint64_t, std::uint32_t>> by_host_;
 };

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -40,12 +41,14 @@ CodeCache::~CodeCache() {
     munmap(executable_, size_);
 }
 
-void CodeCache::append(std::span<const std::uint8_t> code) {
+std::span<std::uint8_t> CodeCache::append(std::span<const std::uint8_t> code) {
     HV_CHECK(code.size() <= room(), "the code cache must be emptied before it overflows");
-    std::memcpy(writable_ + used_, code.data(), code.size());
+    const std::span<std::uint8_t> written{writable_ + used_, code.size()};
+    std::copy(code.begin(), code.end(), written.begin());
     // Blocks start on 16 bytes: decoders fetch in lines.
     used_ += (code.size() + 15) & ~std::size_t{15};
     if (used_ > size_) used_ = size_;
+    return written;
 }
 
 void CodeCache::patch_branch(std::uint64_t rel32_address, std::uint64_t target) {

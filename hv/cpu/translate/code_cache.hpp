@@ -24,8 +24,8 @@ public:
     bool contains(std::uint64_t address) const {
         return address >= base() && address < base() + used_;
     }
-    /// Puts code at next().
-    void append(std::span<const std::uint8_t> code);
+    /// Puts code at next(). Answers where it may still be changed.
+    std::span<std::uint8_t> append(std::span<const std::uint8_t> code);
     /// Makes the rel32 of a branch at this address lead to `target`.
     void patch_branch(std::uint64_t rel32_address, std::uint64_t target);
     /// Forgets all code behind the first `kept` bytes.

@@ -114,20 +114,7 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     request.block = blocks_.next_number();
     request.host_base = cache_.next();
     request.page = page_of(rip);
-    EngineProfile::Block* counted = nullptr;
-    if (settings_.counts_blocks) {
-        counted = &block_counts_[{rip.raw, kernel_mode}];
-        request.counter = &counted->entered;
-    }
-    Translation translation = translation_for(request, key);
-    if (counted != nullptr) {
-        counted->rip = rip;
-        counted->kernel_mode = kernel_mode;
-        // Of the longest variant: what is made of it is a bound.
-        const auto length = static_cast<std::uint32_t>(translation.sites.size());
-        counted->length = std::max(counted->length, length);
-    }
-    Block& block = blocks_.add(key, std::move(translation));
+    Block& block = make_block(key, request);
     for (const Mfn frame : {key.frame, key.second_frame}) {
         if (frame == invalid_mfn) continue;
         Frame& entry = frames_.at(frame);
@@ -142,27 +129,41 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     return &block;
 }
 
-/// Made anew only where neither a block nor what is stored serves for the same code.
-Translation TranslatorCore::translation_for(const TranslationRequest& request,
-                                            const BlockKey& key) {
+/// Translated only where neither another block nor what is stored serves for the same code.
+Block& TranslatorCore::make_block(const BlockKey& key, TranslationRequest& request) {
     if (settings_.moves_blocks && is_movable_address(request.rip)) {
         if (const Block* const twin = blocks_.find_twin(key)) {
             ++statistics_.moved;
-            return move_block(image_of(*twin), request);
+            return blocks_.add(key, image_of(*twin));
         }
     }
     const bool is_kept = store_ != nullptr && TranslationStore::takes(request);
     if (is_kept) {
         if (const auto found = store_->find(request)) {
             ++statistics_.stored;
-            return move_block(found->image, request);
+            return blocks_.add(key, found->image);
         }
     }
-    Translation made = translator_.translate(request);
+    EngineProfile::Block* const counted = count_block(request);
+    const Translation made = translator_.translate(request);
     ++statistics_.translated;
     statistics_.instructions += made.sites.size();
-    if (is_kept) store_->add(request, made);
-    return made;
+    // Of the longest variant: what is made of it is a bound.
+    if (counted != nullptr)
+        counted->length = std::max(counted->length, static_cast<std::uint32_t>(made.sites.size()));
+    const BlockImage image = image_of(made, request);
+    if (is_kept) store_->add(request, image);
+    return blocks_.add(key, image);
+}
+
+/// Has the block's entries counted, if the profile wants that.
+EngineProfile::Block* TranslatorCore::count_block(TranslationRequest& request) {
+    if (!settings_.counts_blocks) return nullptr;
+    EngineProfile::Block& counted = block_counts_[{request.rip.raw, request.kernel_mode}];
+    counted.rip = request.rip;
+    counted.kernel_mode = request.kernel_mode;
+    request.counter = &counted.entered;
+    return &counted;
 }
 
 /// Guests that take turns must find their code, or each of their slices translates anew: a kernel

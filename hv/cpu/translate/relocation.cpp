@@ -44,7 +44,7 @@ BlockImage image_of(const Block& block) {
     image.last_byte = block.last_byte;
     image.live_behind = block.live_behind;
     image.is_movable = block.is_movable;
-    image.emulated = block.emulated.get();
+    image.emulated = block.emulated;
     image.host_code = {reinterpret_cast<const std::uint8_t*>(block.host_base), block.host_size};
     image.sites = block.sites;
     image.links = block.links;
@@ -52,14 +52,31 @@ BlockImage image_of(const Block& block) {
     return image;
 }
 
-Translation move_block(const BlockImage& image, const TranslationRequest& request) {
-    HV_CHECK(serves(image, request.rip), "a block that cannot be moved");
-    const std::uint64_t delta = request.rip - image.rip;
-    const std::uint64_t host_delta = request.host_base - image.host_base;
-    Translation out;
-    out.host_code.assign(image.host_code.begin(), image.host_code.end());
+BlockImage image_of(const Translation& translation, const TranslationRequest& request) {
+    BlockImage image;
+    image.rip = request.rip;
+    image.host_base = request.host_base;
+    image.direct_entry = translation.direct_entry;
+    image.checked_entry = translation.checked_entry;
+    image.lookup_entry = translation.lookup_entry;
+    image.first_byte = translation.first_byte;
+    image.last_byte = translation.last_byte;
+    image.live_behind = translation.live_behind;
+    image.is_movable = translation.is_movable;
+    image.emulated = translation.emulated ? &*translation.emulated : nullptr;
+    image.host_code = translation.host_code;
+    image.sites = translation.sites;
+    image.links = translation.links;
+    image.relocations = translation.relocations;
+    return image;
+}
+
+void relocate(std::span<std::uint8_t> code, const BlockImage& image, const BlockPlace& place) {
+    HV_CHECK(serves(image, place.rip), "a block that cannot be moved");
+    const std::uint64_t delta = place.rip - image.rip;
+    const std::uint64_t host_delta = place.host_base - image.host_base;
     for (const Relocation& each : image.relocations) {
-        std::uint8_t* const at = out.host_code.data() + each.offset;
+        std::uint8_t* const at = code.data() + each.offset;
         using Kind = Relocation::Kind;
         switch (each.kind) {
             case Kind::address:
@@ -81,7 +98,7 @@ Translation move_block(const BlockImage& image, const TranslationRequest& reques
                 break;
             case Kind::link:
                 change_word<std::uint32_t>(at, [&](std::uint32_t w) {
-                    return LinkNumber::make(request.block, LinkNumber{w}.number()).raw;
+                    return LinkNumber::make(place.number, LinkNumber{w}.number()).raw;
                 });
                 break;
             case Kind::stub:
@@ -89,23 +106,8 @@ Translation move_block(const BlockImage& image, const TranslationRequest& reques
                 break;
         }
     }
-    for (const LinkSite& link : image.links) {
-        LinkSite& moved = out.links.emplace_back(link);
-        moved.target = link.target + delta;
-        // Not linked yet.
-        std::memset(out.host_code.data() + link.host_offset, 0, 4);
-    }
-    out.direct_entry = image.direct_entry;
-    out.checked_entry = image.checked_entry;
-    out.lookup_entry = image.lookup_entry;
-    out.sites.assign(image.sites.begin(), image.sites.end());
-    out.live_behind = image.live_behind;
-    if (image.emulated != nullptr) out.emulated = std::make_unique<const Insn>(*image.emulated);
-    out.first_byte = image.first_byte;
-    out.last_byte = image.last_byte;
-    out.relocations.assign(image.relocations.begin(), image.relocations.end());
-    out.is_movable = image.is_movable;
-    return out;
+    // Not linked yet.
+    for (const LinkSite& link : image.links) std::memset(code.data() + link.host_offset, 0, 4);
 }
 
 }  // namespace ring3

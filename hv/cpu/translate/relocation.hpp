@@ -29,6 +29,7 @@ struct BlockImage {
 };
 
 BlockImage image_of(const Block& block);
+BlockImage image_of(const Translation& translation, const TranslationRequest& request);
 
 /// Whether a block for code at `rip` may be moved from or to there: constants have the same form.
 constexpr bool is_movable_address(Vaddr rip) {
@@ -42,8 +43,15 @@ inline bool serves(const BlockImage& image, Vaddr rip) {
     return image.rip == rip || (image.is_movable && is_movable_address(rip));
 }
 
-/// What `image`, which must serve for it, is for `request`: the same code (offset in the page,
-/// mode, variant).
-Translation move_block(const BlockImage& image, const TranslationRequest& request);
+/// Where a copy of an image stands.
+struct BlockPlace {
+    Vaddr rip{};
+    std::uint64_t host_base = 0;
+    std::uint32_t number = 0;  ///< names it in what it leaves in Context::link (LinkNumber)
+};
+
+/// Makes `code`, a copy of the host code of `image`, right for this place, at which the image must
+/// serve: the same guest code (offset in the page, mode, variant). No branch is linked.
+void relocate(std::span<std::uint8_t> code, const BlockImage& image, const BlockPlace& place);
 
 }  // namespace ring3

@@ -77,32 +77,32 @@ private:
 
 }  // namespace
 
-std::vector<std::uint8_t> pack_block(const TranslationRequest& request,
-                                     const Translation& translation, std::uint64_t base) {
+std::vector<std::uint8_t> pack_block(const TranslationRequest& request, const BlockImage& image,
+                                     std::uint64_t base) {
     Header h{};
-    h.rip = request.rip.raw;
-    h.place = request.host_base - base;
-    h.direct_entry = translation.direct_entry;
-    h.checked_entry = translation.checked_entry;
-    h.lookup_entry = translation.lookup_entry;
-    h.first_byte = translation.first_byte;
-    h.last_byte = translation.last_byte;
-    h.sites = static_cast<std::uint32_t>(translation.sites.size());
-    h.links = static_cast<std::uint32_t>(translation.links.size());
-    h.relocations = static_cast<std::uint32_t>(translation.relocations.size());
-    h.host_size = static_cast<std::uint32_t>(translation.host_code.size());
-    h.live_behind = translation.live_behind;
-    h.is_movable = translation.is_movable;
-    h.has_emulated = translation.emulated != nullptr;
+    h.rip = image.rip.raw;
+    h.place = image.host_base - base;
+    h.direct_entry = image.direct_entry;
+    h.checked_entry = image.checked_entry;
+    h.lookup_entry = image.lookup_entry;
+    h.first_byte = image.first_byte;
+    h.last_byte = image.last_byte;
+    h.sites = static_cast<std::uint32_t>(image.sites.size());
+    h.links = static_cast<std::uint32_t>(image.links.size());
+    h.relocations = static_cast<std::uint32_t>(image.relocations.size());
+    h.host_size = static_cast<std::uint32_t>(image.host_code.size());
+    h.live_behind = image.live_behind;
+    h.is_movable = image.is_movable;
+    h.has_emulated = image.emulated != nullptr;
     std::vector<std::uint8_t> record(size_of(h));
     Writer writer(record);
     writer.put(&h, 1);
-    writer.put(translation.emulated.get(), h.has_emulated ? 1 : 0);
-    writer.put(translation.sites.data(), h.sites);
-    writer.put(translation.links.data(), h.links);
-    writer.put(translation.relocations.data(), h.relocations);
+    writer.put(image.emulated, h.has_emulated ? 1 : 0);
+    writer.put(image.sites.data(), h.sites);
+    writer.put(image.links.data(), h.links);
+    writer.put(image.relocations.data(), h.relocations);
     writer.put(request.code.data() + h.first_byte, h.last_byte - h.first_byte);
-    writer.put(translation.host_code.data(), h.host_size);
+    writer.put(image.host_code.data(), h.host_size);
     const std::uint64_t checksum = checksum_of(record);
     std::memcpy(record.data() + offsetof(Header, checksum), &checksum, sizeof checksum);
     return record;

@@ -15,8 +15,8 @@ namespace ring3 {
 
 /// Only one build of the program can read what it wrote: structures are stored as they are.
 /// `base`: of the code cache, from which the host code's place counts.
-std::vector<std::uint8_t> pack_block(const TranslationRequest& request,
-                                     const Translation& translation, std::uint64_t base);
+std::vector<std::uint8_t> pack_block(const TranslationRequest& request, const BlockImage& image,
+                                     std::uint64_t base);
 
 /// A stored translation, which `bytes` must outlive.
 struct StoredBlock {

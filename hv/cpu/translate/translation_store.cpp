@@ -206,9 +206,9 @@ std::optional<StoredBlock> TranslationStore::find(const TranslationRequest& requ
 
 // Writing --------------------------------------------------------------------------------------
 
-void TranslationStore::add(const TranslationRequest& request, const Translation& translation) {
+void TranslationStore::add(const TranslationRequest& request, const BlockImage& image) {
     if (!is_writable_) return;
-    const auto record = pack_block(request, translation, cache_base_);
+    const auto record = pack_block(request, image, cache_base_);
     if (fresh_ != nullptr && fresh_size_ + record.size() > chunk_room_) flush(0);
     if (sizeof(ChunkHeader) + record.size() > chunk_room_) return;
     if (added_ > most_added) is_writable_ = false;
@@ -284,12 +284,16 @@ bool TranslationStore::append(int file, std::uint64_t at) {
         [[maybe_unused]] const int result = ftruncate(file, static_cast<off_t>(at));
         return false;
     }
-    void* const mapped =
-        mmap(fresh_, header.size, PROT_READ, MAP_PRIVATE | MAP_FIXED, file, static_cast<off_t>(at));
+    // In place of the records alone: of the entries, which have no room there, nothing is read
+    // again.
+    const std::uint64_t records_size = whole_pages(fresh_size_);
+    HV_CHECK(records_size <= chunk_room_, "records stay in their chunk's room");
+    void* const mapped = mmap(fresh_, records_size, PROT_READ, MAP_PRIVATE | MAP_FIXED, file,
+                              static_cast<off_t>(at));
     // The records are gone: nothing must be found there.
     HV_CHECK(mapped != MAP_FAILED, "a file that was written can be mapped");
-    if (header.size < chunk_room_) munmap(fresh_ + header.size, chunk_room_ - header.size);
-    mappings_.push_back({fresh_, header.size});
+    if (records_size < chunk_room_) munmap(fresh_ + records_size, chunk_room_ - records_size);
+    mappings_.push_back({fresh_, records_size});
     added_ += header.size;
     fresh_ = nullptr;
     fresh_size_ = 0;

@@ -41,7 +41,7 @@ public:
     /// A translation of the same code, of the same variant, that serves for `request`. Good until
     /// the next call.
     std::optional<StoredBlock> find(const TranslationRequest& request) const;
-    void add(const TranslationRequest& request, const Translation& translation);
+    void add(const TranslationRequest& request, const BlockImage& image);
 
     /// Files of a folder: those of other builds and settings go when there are more.
     static constexpr std::size_t most_files = 4;

@@ -103,7 +103,8 @@ private:
     Block* block_at(Vaddr rip, bool kernel_mode, Variant variant, Exit& fault);
     const std::uint8_t* code_at(Vaddr rip, std::size_t& size, BlockKey& key, Exit& fault);
     std::optional<Insn> insn_at(Vaddr rip, bool kernel_mode, Exit& fault);
-    Translation translation_for(const TranslationRequest& request, const BlockKey& key);
+    Block& make_block(const BlockKey& key, TranslationRequest& request);
+    EngineProfile::Block* count_block(TranslationRequest& request);
     void make_room();
     std::size_t code_limit() const;
     void code_written(Mfn frame, std::uint64_t offset, std::uint64_t length);
