@@ -70,6 +70,7 @@ void Machine::at_boundary() {
     let_go_of_the_dead();
     act_on_ends();
     const Time now = time();
+    sample_if_due(now);
     timers_.run_due(now);
     inputs_.deliver_due(now);
     for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu)

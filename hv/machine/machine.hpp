@@ -29,6 +29,7 @@
 #include "hv/machine/machine_parameters.hpp"
 #include "hv/machine/outside.hpp"
 #include "hv/machine/record/outside_inputs.hpp"
+#include "hv/machine/sampler.hpp"
 #include "hv/machine/scripted_input.hpp"
 #include "hv/memory/frame_table.hpp"
 #include "hv/memory/page_tables.hpp"
@@ -116,6 +117,12 @@ public:
     /// stop_trace() was called, which hands over the rest. Changes nothing of the run.
     void start_trace(trace::Sink& sink, trace::Classes classes) { trace_.start(sink, classes); }
     void stop_trace() { trace_.stop(); }
+    MachineSample sample();
+    /// Hands over a sample at the first look at or after each multiple of the period, from the
+    /// beginning of the run on. Changes nothing of the run.
+    void start_sampling(Duration period, Sampler::Sink sink) {
+        sampler_.emplace(period, std::move(sink));
+    }
     /// Where whatever comes from outside goes through.
     OutsideInputs& inputs() { return inputs_; }
 
@@ -137,6 +144,7 @@ private:
     bool wants_stop();
     Time next_look(Time now) const;
     void do_what_is_due();
+    void sample_if_due(Time now);
     bool outside_is_calling();
     void give_outside_its_turn(Duration at_most);
     bool sleep();
@@ -192,6 +200,7 @@ private:
     const MachineParameters parameters_;
 
     trace::Recorder trace_{[this] { return time(); }};
+    std::optional<Sampler> sampler_;
     FrameTable frames_;
     PageTables tables_;
     std::unique_ptr<Engine> engine_;

@@ -126,6 +126,7 @@ Time Machine::next_look(Time now) const {
 
 void Machine::do_what_is_due() {
     const Time now = time();
+    sample_if_due(now);
     timers_.run_due(now);
     inputs_.deliver_due(now);
     if (scheduler_->next_event(pcpu_) <= now) scheduler_->timer(pcpu_, now, kicks_);

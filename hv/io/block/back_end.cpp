@@ -128,6 +128,15 @@ std::optional<std::string> BlockBackEnd::connect_queue(const std::string& folder
     return std::nullopt;
 }
 
+std::vector<RingDepth> BlockBackEnd::ring_depths() const {
+    std::vector<RingDepth> depths;
+    for (const auto& queue : queues_) {
+        depths.push_back(queue->depth());
+        depths.back().ring = fmt::format("q{}", depths.size() - 1);
+    }
+    return depths;
+}
+
 /// The queue is at work: it must not go away under its feet.
 void BlockBackEnd::queue_is_broken(const std::string& why) {
     broken_ = why;

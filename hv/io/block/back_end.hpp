@@ -40,6 +40,7 @@ public:
     ~BlockBackEnd() override;
 
     const Parameters& parameters() const { return parameters_; }
+    std::vector<RingDepth> ring_depths() const override;
 
 private:
     Nodes front_nodes() const override;

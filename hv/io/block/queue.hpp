@@ -20,6 +20,7 @@
 #include "hv/io/block/request_ring.hpp"
 #include "hv/io/disk_model/disk_model.hpp"
 #include "hv/io/driver_domain.hpp"
+#include "hv/io/ring_depth.hpp"
 #include "hv/io/ring_driver.hpp"
 
 namespace ring3 {
@@ -53,6 +54,11 @@ public:
     /// False: the front end has no such event channel.
     bool is_bound() const { return port_.is_bound(); }
     void start() { driver_.start(); }
+    /// Without the ring's name.
+    RingDepth depth() const {
+        return {"", ring_.waiting().value_or(0), static_cast<std::uint32_t>(in_flight_.size()),
+                ring_.entries()};
+    }
 
 private:
     /// What one look does at most, so that others get their turn, and what is on its way at most,

@@ -34,6 +34,11 @@ std::size_t Console::offer_input(std::span<const std::byte> bytes) {
     return taken;
 }
 
+std::vector<RingDepth> Console::ring_depths() const {
+    return {{"out", out_.used().value_or(0), 0, out_layout.size},
+            {"in", in_.used().value_or(0), 0, in_layout.size}};
+}
+
 bool Console::has_read_all() const { return in_.used().value_or(0) == 0; }
 
 }  // namespace ring3

@@ -7,9 +7,11 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "hv/base/units.hpp"
 #include "hv/io/byte_ring.hpp"
+#include "hv/io/ring_depth.hpp"
 
 namespace ring3 {
 
@@ -32,6 +34,8 @@ public:
     bool has_read_all() const;
     /// The guest has written to its console: it has a driver for it.
     bool is_connected() const { return connected_; }
+    /// In bytes; of impossible indices nothing.
+    std::vector<RingDepth> ring_depths() const;
 
 private:
     ByteRing in_;

@@ -16,6 +16,7 @@
 #include "hv/abi/xenbus.hpp"
 #include "hv/domain/domain.hpp"
 #include "hv/io/driver_domain.hpp"
+#include "hv/io/ring_depth.hpp"
 #include "hv/io/store/native_watch.hpp"
 #include "hv/io/store/store.hpp"
 
@@ -51,6 +52,8 @@ public:
     XenbusState state() const { return state_; }
     std::string front_path() const;
     std::string back_path() const;
+    /// Of the rings that are connected now.
+    virtual std::vector<RingDepth> ring_depths() const = 0;
 
 protected:
     using Nodes = std::vector<std::pair<std::string, std::string>>;

@@ -137,6 +137,16 @@ void NetBackEnd::disconnect() {
     limit_.reset();
 }
 
+std::vector<RingDepth> NetBackEnd::ring_depths() const {
+    std::vector<RingDepth> depths;
+    for (std::size_t i = 0; i < queues_.size(); ++i)
+        for (RingDepth depth : queues_[i]->depths()) {
+            depth.ring = fmt::format("q{}-{}", i, depth.ring);
+            depths.push_back(std::move(depth));
+        }
+    return depths;
+}
+
 void NetBackEnd::broken(const std::string& why) {
     why_broken_ = why;
     fail_.schedule();

@@ -46,6 +46,7 @@ public:
 
     const Mac& mac() const { return parameters_.mac; }
     const std::string& bridge() const { return switch_.name(); }
+    std::vector<RingDepth> ring_depths() const override;
 
 private:
     // xenbus::BackEnd

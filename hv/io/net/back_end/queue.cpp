@@ -39,6 +39,13 @@ Queue::Queue(DriverDomain& domain, Domain& guest, Rings rings, const Features& f
     if (is_split) rx_port_.emplace(guest, rings.rx_port, [this] { event(false, true); });
 }
 
+std::vector<RingDepth> Queue::depths() const {
+    return {{"tx", static_cast<std::uint32_t>(tx_.waiting()), 0,
+             SharedRing<::netif_tx_sring_entry>::size},
+            {"rx", static_cast<std::uint32_t>(rx_.available()), 0,
+             SharedRing<::netif_rx_sring_entry>::size}};
+}
+
 bool Queue::is_bound() const { return tx_port_->is_bound() && (!rx_port_ || rx_port_->is_bound()); }
 
 void Queue::start() {

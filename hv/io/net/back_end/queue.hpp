@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "hv/domain/back_end_port.hpp"
 #include "hv/io/driver_domain.hpp"
@@ -14,6 +15,7 @@
 #include "hv/io/net/back_end/rx_ring.hpp"
 #include "hv/io/net/back_end/tx_ring.hpp"
 #include "hv/io/net/packet/frame_queue.hpp"
+#include "hv/io/ring_depth.hpp"
 #include "hv/io/ring_driver.hpp"
 
 namespace ring3::net {
@@ -60,6 +62,8 @@ public:
     void start();
     /// A frame for the guest, of a kind that it takes. May be dropped. Inside of a task.
     void receive(const Frame& frame);
+    /// "tx": what the guest has sent and nobody has taken; "rx": its buffers for frames to come.
+    std::vector<RingDepth> depths() const;
 
 private:
     /// As Linux' netback: half a ring of pages.

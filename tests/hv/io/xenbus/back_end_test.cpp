@@ -24,6 +24,7 @@ public:
         return std::nullopt;
     }
     void disconnect() override { is_connected = false; }
+    std::vector<RingDepth> ring_depths() const override { return {}; }
 
     int connections = 0;
     bool is_connected = false;
