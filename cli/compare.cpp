@@ -6,8 +6,10 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "analysis/compare/compare.hpp"
+#include "analysis/measures/software.hpp"
 #include "analysis/text/numbers.hpp"
 #include "cli/arguments.hpp"
 #include "cli/machine_choice.hpp"
@@ -27,13 +29,17 @@ constexpr const char* help =
     "and program: is AFTER better, worse, the same, or is it unclear?\n"
     "\n"
     "      --threshold PERCENT   differences below it count as the same (default: 5)\n"
+    "      --differs WHAT        compare although this differs: kernel, image, memory, vcpus, "
+    "words;\n"
+    "                            several times for several\n"
     "      --all                 list also what is the same\n"
     "      --json                print one JSON document\n"
     "\n"
     "Better and worse need the 95% interval of the ratio on one side of 1, with Holm's correction\n"
     "for the number of comparisons; unclear means that more repetitions are needed.\n"
     "\n"
-    "Exit code: 0 nothing is worse, 1 something is, 2 a file is damaged or of another version.\n";
+    "Exit code: 0 nothing is worse, 1 something is, 2 the campaigns ran different software and\n"
+    "--differs does not say so, or a file is damaged or of another version.\n";
 
 std::string direction(const Comparison& one) {
     return one.better == analysis::Better::lower ? "lower is better" : "higher is better";
@@ -85,24 +91,45 @@ void print_result(const analysis::CompareResult& result, bool all) {
                counts[3]);
 }
 
+/// The same programs of different software are no comparison of what runs them.
+void check_software(const analysis::Campaign& before, const analysis::Campaign& after,
+                    const analysis::CompareResult& result,
+                    const std::vector<std::string>& differs) {
+    for (const Comparison& one : result.comparisons) {
+        std::vector<std::string> unnamed = analysis::differences_between(before, after, one.point);
+        std::erase_if(unnamed, [&](const std::string& what) {
+            return std::ranges::find(differs, what) != differs.end();
+        });
+        if (unnamed.empty()) continue;
+        throw ConfigError{fmt::format(
+            "{} {} did not run the same {} in both; if that is what you want to compare, say "
+            "--differs {}",
+            one.point.label(), one.point.workload, fmt::join(unnamed, ", "), unnamed.front())};
+    }
+}
+
 int run(std::span<const std::string> arguments) {
     double percent = 5;
     bool json = false, all = false;
+    std::vector<std::string> differs;
     const std::vector<std::string> paths = CommandLine("compare")
                                                .value("threshold", percent)
+                                               .values("differs", differs)
                                                .flag("json", json)
                                                .flag("all", all)
                                                .parse(arguments, {2, 2, "two campaigns' folders"});
     if (!(percent >= 0 && percent <= 1000))
         throw ConfigError{fmt::format("--threshold {}: must be from 0 to 1000 percent", percent)};
+    const analysis::Campaign before = analysis::load_campaign(paths[0]);
+    const analysis::Campaign after = analysis::load_campaign(paths[1]);
     const analysis::CompareResult result =
-        analysis::compare(analysis::measure(analysis::load_campaign(paths[0])),
-                          analysis::measure(analysis::load_campaign(paths[1])), percent / 100);
+        analysis::compare(analysis::measure(before), analysis::measure(after), percent / 100);
     if (result.comparisons.empty())
         throw ConfigError{
             fmt::format("{} and {} have nothing in common: no program was measured on "
                         "the same platform in both",
                         paths[0], paths[1])};
+    check_software(before, after, result, differs);
     if (json) {
         Json comparisons = Json::array();
         for (const Comparison& one : result.comparisons) comparisons.push_back(json_of(one));

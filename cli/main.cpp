@@ -3,6 +3,7 @@
 // and an exit code. The only place that catches them.
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <new>
 #include <string>
@@ -172,4 +173,8 @@ int run_and_explain(std::vector<std::string> arguments) {
 }  // namespace
 }  // namespace ring3
 
-int main(int argc, char** argv) { return ring3::run_and_explain({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+    // A file that may not grow further (ulimit -f) is an error like a full disk, and no signal.
+    std::signal(SIGXFSZ, SIG_IGN);
+    return ring3::run_and_explain({argv + 1, argv + argc});
+}

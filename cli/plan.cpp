@@ -7,6 +7,7 @@
 
 #include "cli/arguments.hpp"
 #include "cli/descriptor_choice.hpp"
+#include "cli/duration.hpp"
 #include "cli/machine_choice.hpp"
 #include "cli/verb.hpp"
 #include "experiments/runner/plan.hpp"
@@ -29,12 +30,6 @@ constexpr const char* cache_help =
     "\n"
     "Runs under a virtual clock repeat bit for bit, and are made once. Says whether the run of a\n"
     "cell (its number in ring3 plan) is kept, and everything that decides that; or forgets all.\n";
-
-std::string duration(double seconds) {
-    if (seconds < 0) return "?";
-    return seconds < 120 ? fmt::format("{:.0f} s", seconds)
-                         : fmt::format("{:.0f} min", seconds / 60);
-}
 
 int run_plan(std::span<const std::string> arguments) {
     DescriptorChoice choice;
@@ -61,10 +56,11 @@ int run_plan(std::span<const std::string> arguments) {
                "state");
     for (const experiment::PlannedCell& cell : plan.cells)
         fmt::print("{:>4}  {:<44} {:<8} {:>4}  {:>7}  {}\n", cell.number, cell.label, cell.clock,
-                   cell.runs, duration(cell.seconds), cell.state);
+                   cell.runs, readable_duration(cell.seconds), cell.state);
     fmt::print("{} runs; {}\n", plan.runs,
-               plan.seconds < 0 ? "how long they take is not known before the first campaign"
-                                : "about " + duration(plan.seconds) + " by the last campaign");
+               plan.seconds < 0
+                   ? "how long they take is not known before the first campaign"
+                   : "about " + readable_duration(plan.seconds) + " by the last campaign");
     return to_int(ExitCode::ok);
 }
 

@@ -16,8 +16,9 @@ public:
     CampaignProgress();
 
     void note(const std::string& text) override;
-    void turn_begins(std::size_t turn, std::size_t turns, const experiment::Turn& next) override;
+    void turn_begins(const experiment::Position& position, const experiment::Turn& next) override;
     void line(const experiment::Line& line) override;
+    void progress(const experiment::Progress& progress) override;
     void turn_ends(const experiment::LoggedRun& run) override;
     bool wants_stop() override;
     /// Takes the line away.
@@ -25,13 +26,18 @@ public:
 
 private:
     void draw();
+    std::string text() const;
 
     const StopSignals signals_;
     const bool is_terminal_;
-    const std::chrono::steady_clock::time_point started_;
+    experiment::Position position_;
     std::chrono::steady_clock::time_point turn_started_, drawn_;
-    std::size_t turn_ = 0, turns_ = 0, turns_run_ = 0;
     std::string label_, doing_;
+    bool is_virtual_ = false;
+    /// Of a ring3 machine; nothing before it has told anything.
+    experiment::Progress progress_, counted_;
+    std::chrono::steady_clock::time_point counted_at_;
+    double mips_ = 0;
 };
 
 }  // namespace ring3

@@ -31,8 +31,9 @@ constexpr const char* help =
     "               tables and figures from all these campaigns, in report/paper/ of the first\n"
     "      --json   print the verdicts on the claims and where the reports are\n"
     "\n"
-    "Exit code: 0 all claims hold or are undecided, 1 a claim is not met, 2 a file is damaged or\n"
-    "of another version, 4 gnuplot or, for the paper, pdflatex is missing.\n";
+    "Exit code: 0 all claims hold or are undecided, 1 a claim is not met, or platforms with other\n"
+    "software than the baseline were not compared, 2 a file is damaged or of another version,\n"
+    "4 gnuplot or, for the paper, pdflatex is missing.\n";
 
 Json json_of(const analysis::ClaimResult& result) {
     Json json{{"name", result.claim.name},
@@ -71,15 +72,15 @@ int run(std::span<const std::string> arguments) {
             fmt::print("{}\n", pdf.string());
         return to_int(ExitCode::ok);
     }
-    bool all_hold = true;
+    bool is_good = true;
     Json reports = Json::array();
     for (const std::string& path : paths) {
         Reported reported = report_on(path, !json);
-        all_hold &= reported.all_claims_hold;
+        is_good &= reported.is_good;
         reports.push_back(std::move(reported.json));
     }
     if (json) print_json("report", reports);
-    return to_int(all_hold ? ExitCode::ok : ExitCode::claim_failed);
+    return to_int(is_good ? ExitCode::ok : ExitCode::claim_failed);
 }
 
 const RegisteredVerb entry{{"report", "makes charts, tables and verdicts from recorded campaigns",
@@ -94,12 +95,15 @@ Reported report_on(const std::filesystem::path& campaign, bool prints) {
         claims.push_back(json_of(result));
         if (prints) print_claim(result);
     }
+    if (prints)
+        for (const std::string& refusal : outcome.refusals) fmt::print("refused    {}\n", refusal);
     if (prints) fmt::print("{}\n", outcome.html.string());
     return {{{"campaign", campaign.string()},
              {"html", outcome.html.string()},
              {"markdown", outcome.markdown.string()},
-             {"claims", claims}},
-            outcome.all_claims_hold()};
+             {"claims", claims},
+             {"refused", outcome.refusals}},
+            outcome.all_claims_hold() && outcome.refusals.empty()};
 }
 
 }  // namespace ring3

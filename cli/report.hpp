@@ -10,7 +10,8 @@ namespace ring3 {
 
 struct Reported {
     Json json;
-    bool all_claims_hold = true;
+    /// No claim is not met, and no comparison was refused.
+    bool is_good = true;
 };
 
 /// `prints`: the verdicts, then the page's path, on standard output.

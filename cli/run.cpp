@@ -36,11 +36,10 @@ constexpr const char* run_help =
     "      --accept-changes   with it: although the descriptor or ring3 has changed since\n"
     "      --json             print one JSON document in place of the report's path\n"
     "\n"
-    "Exit code: 0 all is well, 1 a claim of the descriptor is not met, 2 something is wrong with "
-    "the\n"
-    "descriptor, 4 with the host, 5 a workload printed something wrong, 6 a ring3 machine "
-    "crashed,\n"
-    "130 interrupted.\n";
+    "Exit code: 0 all is well, 1 a claim of the descriptor is not met or a comparison was "
+    "refused,\n"
+    "2 something is wrong with the descriptor, 4 with the host, 5 a workload printed something\n"
+    "wrong, 6 a ring3 machine crashed, 130 interrupted.\n";
 
 constexpr const char* verify_help =
     "usage: ring3 verify RUN_FILE...\n"
@@ -119,7 +118,7 @@ int run(std::span<const std::string> arguments) {
         print_json("run", {{"folder", folder}, {"runs", runs}, {"report", reported.json}});
     }
     const int code = exit_code(campaign, descriptor);
-    if (code != to_int(ExitCode::ok) || reported.all_claims_hold) return code;
+    if (code != to_int(ExitCode::ok) || reported.is_good) return code;
     return to_int(ExitCode::claim_failed);
 }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "analysis/measures/software.hpp"
 #include "analysis/text/numbers.hpp"
 
 namespace ring3::analysis {
@@ -69,7 +70,7 @@ void add_pairs(const Claim& claim, const Measured& mine, const Measured& its, Pa
     }
 }
 
-Pairs pairs_for(const Claim& claim, const std::vector<Measured>& all) {
+Pairs pairs_for(const Campaign& campaign, const Claim& claim, const std::vector<Measured>& all) {
     Pairs pairs;
     for (const Measured& mine : all) {
         if (mine.point.platform != claim.platform ||
@@ -77,17 +78,23 @@ Pairs pairs_for(const Claim& claim, const std::vector<Measured>& all) {
             !has_factors(mine.point.factors, claim.factors))
             continue;
         const Measured* const its = opponent(all, claim, mine);
-        if (its == nullptr)
+        if (its == nullptr) {
             add_missing(pairs, fmt::format("{} has no single point to compare {} {} with",
                                            claim.than, mine.point.label(), mine.point.workload));
-        else
+            continue;
+        }
+        const auto unnamed = unnamed_differences(campaign, mine.point, its->point);
+        if (unnamed.empty())
             add_pairs(claim, mine, *its, pairs);
+        else
+            add_missing(pairs, refusal_text(mine.point, its->point, unnamed));
     }
     return pairs;
 }
 
-ClaimResult evaluate(const Claim& claim, const std::vector<Measured>& all) {
-    const Pairs pairs = pairs_for(claim, all);
+ClaimResult evaluate(const Campaign& campaign, const Claim& claim,
+                     const std::vector<Measured>& all) {
+    const Pairs pairs = pairs_for(campaign, claim, all);
     ClaimResult result{claim, Verdict::undecided, std::nullopt, pairs.pairs.size(), pairs.missing};
     if (pairs.pairs.empty()) {
         if (result.reason.empty()) result.reason = "nothing that the claim names was measured";
@@ -120,7 +127,8 @@ Verdict verdict_on(const Estimate& ratio, double at_least, double at_most) {
 std::vector<ClaimResult> evaluate_claims(const Campaign& campaign,
                                          const std::vector<Measured>& measured) {
     std::vector<ClaimResult> results;
-    for (const Claim& claim : campaign.claims) results.push_back(evaluate(claim, measured));
+    for (const Claim& claim : campaign.claims)
+        results.push_back(evaluate(campaign, claim, measured));
     return results;
 }
 

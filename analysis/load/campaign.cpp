@@ -57,6 +57,11 @@ Difference plain(const record::Difference& row) {
     return {text(row.platform), text(row.what), text(row.text), row.declared != 0};
 }
 
+Steady plain(const record::Steady& row) {
+    return {text(row.domain),    text(row.program), text(row.metric), row.reached != 0,
+            row.first_iteration, row.window,        row.variation,    row.drift};
+}
+
 template <typename Row>
 auto plain_rows(const RecordFile& file, const char* object,
                 std::span<const record::Column> columns) {
@@ -68,15 +73,21 @@ auto plain_rows(const RecordFile& file, const char* object,
 /// Traces are long, and a report shows the beginnings of a few.
 constexpr std::size_t most_events = 200'000, most_samples = 100'000, most_traces = 4;
 
+void load_values(const RecordFile& file, Run& run) {
+    run.meta = file.attributes("/meta");
+    if (file.has("/result/values"))
+        run.values = plain_rows<record::Value>(file, "/result/values", record::value_columns);
+    if (file.has("/result/steady"))
+        run.steady = plain_rows<record::Steady>(file, "/result/steady", record::steady_columns);
+}
+
 void load_run(const fs::path& folder, Run& run, bool with_trace) {
     // A name from a file is no way out of its folder.
     if (fs::path{run.file}.filename() != run.file)
         throw ConfigError{fmt::format("{}: run {} names a file in another folder: {}",
                                       (folder / "index.h5").string(), run.run, run.file)};
     const RecordFile file{folder / run.file, record::run_format};
-    run.meta = file.attributes("/meta");
-    if (file.has("/result/values"))
-        run.values = plain_rows<record::Value>(file, "/result/values", record::value_columns);
+    load_values(file, run);
     if (with_trace && file.has("/trace/events"))
         run.events = file.table("/trace/events", most_events);
     if (file.has("/series"))
@@ -109,6 +120,12 @@ const char* status_name(Status status) {
     const auto code = static_cast<std::size_t>(status);
     if (status == Status::dnr) return "DNR";
     return code < record::status_names.size() ? record::status_names[code] : "unknown";
+}
+
+Run load_run(const fs::path& file) {
+    Run run;
+    load_values(RecordFile(file, record::run_format), run);
+    return run;
 }
 
 Campaign load_campaign(const fs::path& path) {

@@ -41,12 +41,22 @@ struct Cell {
     std::string factors;
 };
 
+/// Where a program's iterations became steady, by the rule of its workload.
+struct Steady {
+    std::string domain, program, metric;
+    bool is_reached = false;
+    std::uint32_t first = 0;  ///< iteration that counts
+    std::uint32_t window = 0;
+    double variation = 0, drift = 0;
+};
+
 struct Run {
     std::uint32_t run = 0, cell = 0, repetition = 0;
     Status status{};
     bool noisy = false;
     std::string file, reason;
     std::vector<Value> values;                ///< of a run of any status, as far as it came
+    std::vector<Steady> steady;               ///< none where there was no rule
     std::map<std::string, std::string> meta;  ///< the attributes of /meta, as text
     std::map<std::string, Columns> series;    ///< by name
     Columns events;  ///< the first of /trace/events, of some runs; else no columns
@@ -78,6 +88,9 @@ struct Campaign {
 /// `path` is a campaign's folder or its index.h5. ConfigError, naming the file, if one of its files
 /// is missing, truncated, of another kind or another version.
 Campaign load_campaign(const std::filesystem::path& path);
+
+/// A run's file without its series and trace, as far as a run is told by it.
+Run load_run(const std::filesystem::path& file);
 
 /// For people: the name in the file, but "DNR" (did not run) in capitals, as the field writes it.
 const char* status_name(Status status);

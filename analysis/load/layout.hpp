@@ -70,6 +70,94 @@ inline constexpr std::array value_columns{
     RING3_COLUMN(Value, value, f64),     RING3_COLUMN(Value, guest_value, f64),
 };
 
+/// /result/steady of a run whose descriptor has a rule for it: where the iterations of a domain's
+/// program became steady. What came before is in /result/values and does not count.
+struct Steady {
+    Text<16> domain;
+    Text<32> program, metric;
+    std::uint8_t reached{};
+    std::uint32_t first_iteration{};  ///< that counts; not reached: the number of iterations
+    std::uint32_t window{};           ///< of the rule, in iterations
+    /// Of that window; not reached: of the last one. Standard deviation, and what the least-squares
+    /// line rises or falls, both over the mean.
+    double variation{}, drift{};
+};
+inline constexpr std::array steady_columns{
+    RING3_COLUMN(Steady, domain, text),         RING3_COLUMN(Steady, program, text),
+    RING3_COLUMN(Steady, metric, text),         RING3_COLUMN(Steady, reached, flag),
+    RING3_COLUMN(Steady, first_iteration, u32), RING3_COLUMN(Steady, window, u32),
+    RING3_COLUMN(Steady, variation, f64),       RING3_COLUMN(Steady, drift, f64),
+};
+
+/// /series/memory of a run on a ring3 machine: one row per sample and domain.
+struct MemorySample {
+    std::uint64_t time_ns{};                          ///< of the machine
+    Text<16> domain;                                  ///< as in Value
+    std::uint64_t populated_pages{}, target_pages{};  ///< of 4 KiB; the second is the balloon's
+};
+inline constexpr std::array memory_sample_columns{
+    RING3_COLUMN(MemorySample, time_ns, u64),
+    RING3_COLUMN(MemorySample, domain, text),
+    RING3_COLUMN(MemorySample, populated_pages, u64),
+    RING3_COLUMN(MemorySample, target_pages, u64),
+};
+
+/// /series/runstates: one row per sample and vCPU, the time in each state since its domain began.
+struct RunStateSample {
+    std::uint64_t time_ns{};
+    Text<16> domain;
+    std::uint32_t vcpu{};
+    std::uint64_t running_ns{}, runnable_ns{}, blocked_ns{}, offline_ns{};
+};
+inline constexpr std::array run_state_sample_columns{
+    RING3_COLUMN(RunStateSample, time_ns, u64),     RING3_COLUMN(RunStateSample, domain, text),
+    RING3_COLUMN(RunStateSample, vcpu, u32),        RING3_COLUMN(RunStateSample, running_ns, u64),
+    RING3_COLUMN(RunStateSample, runnable_ns, u64), RING3_COLUMN(RunStateSample, blocked_ns, u64),
+    RING3_COLUMN(RunStateSample, offline_ns, u64),
+};
+
+/// /series/rings: one row per sample and ring; in entries, of a console in bytes.
+struct RingSample {
+    std::uint64_t time_ns{};
+    Text<16> domain, device;    ///< "vbd-51712", "vif-0", "console"
+    Text<16> ring;              ///< "q0", "q0-tx", "out"
+    std::uint32_t waiting{};    ///< not taken by the back end
+    std::uint32_t in_flight{};  ///< taken, and not answered
+    std::uint32_t size{};
+};
+inline constexpr std::array ring_sample_columns{
+    RING3_COLUMN(RingSample, time_ns, u64), RING3_COLUMN(RingSample, domain, text),
+    RING3_COLUMN(RingSample, device, text), RING3_COLUMN(RingSample, ring, text),
+    RING3_COLUMN(RingSample, waiting, u32), RING3_COLUMN(RingSample, in_flight, u32),
+    RING3_COLUMN(RingSample, size, u32),
+};
+
+/// /trace/dictionary of a run: what the events of this version are, so that a file explains itself.
+struct EventKind {
+    std::uint16_t code{};
+    Text<32> name;
+    Text<96> meaning;
+    Text<24> first, second, third;
+};
+inline constexpr std::array event_kind_columns{
+    RING3_COLUMN(EventKind, code, u16),     RING3_COLUMN(EventKind, name, text),
+    RING3_COLUMN(EventKind, meaning, text), RING3_COLUMN(EventKind, first, text),
+    RING3_COLUMN(EventKind, second, text),  RING3_COLUMN(EventKind, third, text),
+};
+
+/// /trace/events.
+struct TraceEvent {
+    std::uint64_t time_ns{};
+    std::uint16_t pcpu{}, domain{}, vcpu{}, event{};
+    std::uint64_t first{}, second{}, third{};
+};
+inline constexpr std::array trace_event_columns{
+    RING3_COLUMN(TraceEvent, time_ns, u64), RING3_COLUMN(TraceEvent, pcpu, u16),
+    RING3_COLUMN(TraceEvent, domain, u16),  RING3_COLUMN(TraceEvent, vcpu, u16),
+    RING3_COLUMN(TraceEvent, event, event), RING3_COLUMN(TraceEvent, first, u64),
+    RING3_COLUMN(TraceEvent, second, u64),  RING3_COLUMN(TraceEvent, third, u64),
+};
+
 /// /cells of a campaign: what is measured, one row per point.
 struct Cell {
     std::uint32_t cell{};

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "analysis/load/counting.hpp"
+
 namespace ring3::analysis {
 namespace {
 
@@ -22,11 +24,11 @@ Measured& at(std::vector<Measured>& all, const Point& point) {
 }
 
 /// A run's values of one quantity.
-std::vector<double> values_of(const Run& run, const Quantity& quantity, bool warm_only) {
+std::vector<double> values_of(const Run& run, const Quantity& quantity, bool has_warm) {
     std::vector<double> values;
     for (const Value& value : run.values)
         if (value.domain == quantity.domain && value.program == quantity.program &&
-            value.metric == quantity.metric && is_measured(value) && (value.warm || !warm_only))
+            value.metric == quantity.metric && is_measured(value) && counts(run, value, has_warm))
             values.push_back(value.value);
     return values;
 }
@@ -48,6 +50,10 @@ void add_values(const Campaign& campaign, Measured& measured) {
         for (const Run& run : campaign.runs) {
             if (run.status != Status::ok || point_of(campaign.cell_of(run)) != measured.point)
                 continue;
+            const Steady* const steady =
+                steady_of(run, quantity.domain, quantity.program, quantity.metric);
+            if (steady != nullptr && !steady->is_reached)
+                measured.unsteady.push_back(fmt::format("run {}: {}", run.run, quantity.label()));
             std::vector<double> values = values_of(run, quantity, measure.is_warm);
             if (values.empty()) continue;
             // A repetition under the virtual clock is no further observation.
@@ -98,6 +104,7 @@ std::string Measured::mark() const {
     for (const Status status :
          {Status::dnr, Status::failed, Status::timeout, Status::interrupted, Status::skipped})
         if (runs.contains(status)) return status_name(status);
+    if (!unsteady.empty()) return "not steady";
     return runs.empty() ? "not run" : "no value";
 }
 

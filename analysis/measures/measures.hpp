@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a campaign measured: its values, gathered by point (platform, workload, size, factors) and
-// quantity (program, metric). Only runs that ended well count, and only warm iterations where a
-// quantity has any. Seeds are repetitions of a point.
+// quantity (program, metric). Only runs that ended well count, and of those the iterations that
+// analysis/load/counting.hpp tells. Seeds are repetitions of a point.
 #pragma once
 
 #include <cstddef>
@@ -46,6 +46,8 @@ struct Measured {
     std::map<Status, std::size_t> runs;  ///< how many ended how
     std::string reason;                  ///< of the first that did not end well
     std::size_t noisy = 0;
+    /// Runs whose rule for a steady state never held: "run 3: gzip". They count for nothing.
+    std::vector<std::string> unsteady;
     /// Runs that the virtual clock should have made equal, and that are not.
     std::vector<std::string> not_repeated;
 

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "analysis/measures/software.hpp"
+
 namespace ring3::analysis {
 
 std::vector<std::string> Evaluation::platforms() const {
@@ -27,7 +29,12 @@ bool Evaluation::has_baseline_only() const {
         measured, [&](const Measured& one) { return one.point.platform == campaign.baseline; });
 }
 
+bool Evaluation::is_refused(const Point& point) const {
+    return std::ranges::find(refusals, point, &Refusal::point) != refusals.end();
+}
+
 const Measured* Evaluation::baseline_of(const Measured& one) const {
+    if (is_refused(one.point)) return nullptr;
     if (!has_baseline_only()) return analysis::baseline_of(measured, one, campaign.baseline);
     const auto first = std::ranges::find_if(measured, [&](const Measured& other) {
         return other.point.workload == one.point.workload && other.point.size == one.point.size;
@@ -55,6 +62,14 @@ Evaluation evaluate(Campaign campaign) {
     evaluation.claims = evaluate_claims(campaign, evaluation.measured);
     evaluation.published = load_published(published_folder());
     evaluation.campaign = std::move(campaign);
+    for (const Measured& one : evaluation.measured) {
+        const Measured* const base = evaluation.baseline_of(one);
+        if (base == nullptr) continue;
+        const auto unnamed = unnamed_differences(evaluation.campaign, one.point, base->point);
+        if (!unnamed.empty())
+            evaluation.refusals.push_back(
+                {one.point, refusal_text(one.point, base->point, unnamed)});
+    }
     return evaluation;
 }
 

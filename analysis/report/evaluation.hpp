@@ -21,9 +21,16 @@ struct Evaluation {
     std::vector<Measured> measured;
     std::vector<ClaimResult> claims;
     std::vector<PublishedFigure> published;
+    /// Comparisons that are not made, since their software differs and nobody said so.
+    struct Refusal {
+        Point point;
+        std::string text;
+    };
+    std::vector<Refusal> refusals;
 
+    bool is_refused(const Point& point) const;
     /// With what a point is compared: the baseline's point, or, where there is no other platform
-    /// than the baseline, its first point of the same workload.
+    /// than the baseline, its first point of the same workload. Null where that is refused.
     const Measured* baseline_of(const Measured& one) const;
     /// For heads and axes.
     std::string baseline_name() const;
@@ -46,6 +53,8 @@ void add_claims(const Evaluation& evaluation, Document& document);
 /// Tables 3 to 6 of the paper, where their rows were measured.
 void add_paper_tables(const Evaluation& evaluation, Document& document);
 void add_programs(const Evaluation& evaluation, Document& document);
+/// Where iterations became steady, of workloads that have a rule for it.
+void add_steady(const Evaluation& evaluation, Document& document);
 void add_spread(const Evaluation& evaluation, Document& document);
 void add_sweeps(const Evaluation& evaluation, Document& document);
 void add_timelines(const Evaluation& evaluation, Document& document);

@@ -74,7 +74,8 @@ BarChart::Bar Builder::bar_of(const Measured& one, const std::vector<Quantity>& 
     BarChart::Bar bar{series_of(one.point), std::nullopt, std::nullopt, one.mark()};
     const Measured* const base = evaluation_.baseline_of(one);
     if (!bar.text.empty() || base == nullptr) {
-        if (bar.text.empty()) bar.text = "no baseline";
+        if (bar.text.empty())
+            bar.text = evaluation_.is_refused(one.point) ? "refused" : "no baseline";
         return bar;
     }
     const Score result = score(one, *base, members);
@@ -189,7 +190,7 @@ std::optional<Chart> Builder::chart() {
     if (any_wall_)
         caption +=
             "Lines are 95% intervals of the ratio (hierarchical bootstrap over runs and "
-            "iterations). ";
+            "iterations; Student's where there are fewer than five runs). ";
     else if (!any_exact_)
         caption += "One run tells of no interval. ";
     if (any_exact_) caption += "Ratios under the virtual clock are exact. ";

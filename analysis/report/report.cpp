@@ -37,6 +37,7 @@ Document document_of(const Evaluation& evaluation) {
     add_sweeps(evaluation, document);
     add_paper_tables(evaluation, document);
     add_programs(evaluation, document);
+    add_steady(evaluation, document);
     add_spread(evaluation, document);
     add_timelines(evaluation, document);
     add_losses(evaluation, document);
@@ -71,7 +72,9 @@ ReportOutcome write_report(const fs::path& path) {
     fs::create_directories(folder);
     for (const Block& block : document.blocks)
         if (const Chart* chart = std::get_if<Chart>(&block)) draw(*chart, folder);
-    ReportOutcome outcome{folder / "report.html", folder / "REPORT.md", evaluation.claims};
+    ReportOutcome outcome{folder / "report.html", folder / "REPORT.md", evaluation.claims, {}};
+    for (const Evaluation::Refusal& refusal : evaluation.refusals)
+        outcome.refusals.push_back(refusal.text);
     write_file(outcome.html, html_of(document, folder));
     write_file(outcome.markdown, markdown_of(document));
     return outcome;

@@ -12,6 +12,8 @@ namespace ring3::analysis {
 struct ReportOutcome {
     std::filesystem::path html, markdown;
     std::vector<ClaimResult> claims;
+    /// Comparisons that were not made, and why.
+    std::vector<std::string> refusals;
 
     bool all_claims_hold() const;  ///< none is not met; an undecided one does not count
 };

@@ -40,6 +40,7 @@ std::vector<std::string> score_row(const Evaluation& evaluation, const Suite& su
     const std::string mark = one.mark();
     std::string ratio = mark.empty() ? std::string{"-"} : mark, interval = "-";
     const Measured* const base = evaluation.baseline_of(one);
+    if (mark.empty() && evaluation.is_refused(one.point)) ratio = "refused";
     if (base != nullptr && mark.empty() && !are_domains) {
         const Score result = score(one, *base, suite.members);
         if (result.speed) {
@@ -74,6 +75,8 @@ void add_scores(const Evaluation& evaluation, Document& document) {
         for (const Measured& one : evaluation.measured)
             if (suite.holds(one)) table.rows.push_back(score_row(evaluation, suite, one));
     document.add(table);
+    for (const Evaluation::Refusal& refusal : evaluation.refusals)
+        document.warning(fmt::format("Refused: {}.", refusal.text));
     for (const Measured& one : evaluation.measured)
         for (const std::string& what : one.not_repeated)
             document.warning(fmt::format(
@@ -254,7 +257,8 @@ void add_programs(const Evaluation& evaluation, Document& document) {
     ForestChart chart{
         {"forest", fmt::format("Each program's speed relative to {}", base),
          "Right of the line is faster. Points: ratio of medians; lines: 95% intervals "
-         "(hierarchical bootstrap over runs and iterations); large points: geometric "
+         "(hierarchical bootstrap over runs and iterations; Student's where there are fewer than "
+         "five runs); large points: geometric "
          "means of complete workloads.",
          fmt::format("Speeds of programs relative to {}, with intervals; the table "
                      "below has the numbers.",

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <boost/math/distributions/students_t.hpp>
 
@@ -69,6 +70,91 @@ std::vector<double> drawn_means(std::span<const SamplePair> pairs) {
         means.push_back(geometric_mean(ratios));
     }
     return means;
+}
+
+/// What one side of a pair varies by: the medians of runs, or, where there is one run only, its
+/// iterations.
+std::vector<double> units_of(const Sample& sample) {
+    return sample.runs.size() > 1 || sample.exact ? sample.run_medians() : sample.runs[0];
+}
+
+/// Logarithms of one side's units, averaged over all pairs unit by unit: what disturbs a run
+/// disturbs every program in it.
+struct LogSide {
+    double mean = 0;
+    double mean_variance = 0;  ///< of that mean
+    double degrees_of_freedom = 1;
+};
+
+/// Where the pairs have different numbers of units, nobody knows which belong together: as if all
+/// were disturbed alike, which gives the widest interval.
+LogSide log_side(std::span<const SamplePair> pairs, const Sample* SamplePair::*side) {
+    const auto count = static_cast<double>(pairs.size());
+    std::vector<double> sums;
+    bool are_alike = true;
+    double spread = 0, fewest = std::numeric_limits<double>::infinity();
+    LogSide result;
+    for (const SamplePair& pair : pairs) {
+        std::vector<double> logs = units_of(*(pair.*side));
+        for (double& value : logs) value = std::log(value);
+        const double middle = mean(logs);
+        result.mean += middle / count;
+        double squares = 0;
+        for (const double value : logs) squares += (value - middle) * (value - middle);
+        const auto n = static_cast<double>(logs.size());
+        if (n > 1) {
+            spread += std::sqrt(squares / (n - 1) / n) / count;
+            fewest = std::min(fewest, n);
+        }
+        if (sums.empty()) sums.resize(logs.size());
+        are_alike &= sums.size() == logs.size();
+        for (std::size_t i = 0; are_alike && i < logs.size(); ++i) sums[i] += logs[i] / count;
+    }
+    result.mean_variance = spread * spread;
+    result.degrees_of_freedom = std::isfinite(fewest) ? fewest - 1 : 1;
+    if (are_alike && sums.size() > 1) {
+        double squares = 0;
+        for (const double sum : sums) squares += (sum - result.mean) * (sum - result.mean);
+        const auto n = static_cast<double>(sums.size());
+        result.mean_variance = squares / (n - 1) / n;
+        result.degrees_of_freedom = n - 1;
+    }
+    return result;
+}
+
+/// Student's interval of the difference of two means of logarithms, with Welch's degrees of
+/// freedom.
+void estimate_by_student(std::span<const SamplePair> pairs, Estimate& estimate) {
+    const LogSide above = log_side(pairs, &SamplePair::above);
+    const LogSide below = log_side(pairs, &SamplePair::below);
+    const double difference = above.mean - below.mean;
+    const double variance = above.mean_variance + below.mean_variance;
+    double low = difference, high = difference;
+    estimate.p_value = estimate.value == 1 ? 1 : 0;
+    if (variance > 0) {
+        const auto part = [](const LogSide& side) {
+            return side.mean_variance * side.mean_variance / side.degrees_of_freedom;
+        };
+        const boost::math::students_t_distribution<double> student{variance * variance /
+                                                                   (part(above) + part(below))};
+        const double half = boost::math::quantile(student, (1 + level) / 2) * std::sqrt(variance);
+        low -= half;
+        high += half;
+        estimate.p_value = 2 * boost::math::cdf(boost::math::complement(
+                                   student, std::abs(difference) / std::sqrt(variance)));
+    }
+    // The estimate is one of medians, and the interval one of means: it is to hold both.
+    estimate.interval = Interval{std::min(std::exp(low), estimate.value),
+                                 std::max(std::exp(high), estimate.value), level};
+}
+
+/// Logarithms are of numbers above zero.
+bool are_positive(std::span<const SamplePair> pairs) {
+    for (const SamplePair& pair : pairs)
+        for (const Sample* sample : {pair.above, pair.below})
+            for (const auto& run : sample->runs)
+                if (std::ranges::any_of(run, [](double value) { return value <= 0; })) return false;
+    return true;
 }
 
 /// By the spread of the drawn logarithms and Student's distribution. Counting draws beyond 1 would
@@ -148,6 +234,7 @@ Estimate estimate_geometric_mean(std::span<const SamplePair> pairs) {
     Estimate estimate;
     std::vector<double> ratios;
     bool all_certain = true, any_lonely = false, any_within = false;
+    std::size_t fewest = ~std::size_t{0};
     estimate.runs = ~std::size_t{0};
     for (const SamplePair& pair : pairs) {
         for (const Sample* sample : {pair.above, pair.below}) {
@@ -155,6 +242,7 @@ Estimate estimate_geometric_mean(std::span<const SamplePair> pairs) {
             any_lonely |= !sample->exact && sample->values() == 1;
             any_within |= !sample->exact && sample->runs.size() == 1;
             estimate.runs = std::min(estimate.runs, sample->runs.size());
+            if (!is_certain(*sample)) fewest = std::min(fewest, units_of(*sample).size());
         }
         ratios.push_back(
             ratio_of(median(pair.above->run_medians()), median(pair.below->run_medians())));
@@ -164,6 +252,9 @@ Estimate estimate_geometric_mean(std::span<const SamplePair> pairs) {
         estimate.interval = Interval{estimate.value, estimate.value, 1};
         estimate.how = Estimate::How::exact;
         estimate.p_value = estimate.value == 1 ? 1 : 0;
+    } else if (!any_lonely && fewest < fewest_for_bootstrap && are_positive(pairs)) {
+        estimate_by_student(pairs, estimate);
+        estimate.how = any_within ? Estimate::How::within_run : Estimate::How::student;
     } else if (!any_lonely) {
         const std::vector<double> drawn = drawn_means(pairs);
         estimate.interval =

@@ -30,7 +30,7 @@ struct Sample {
 
 struct Estimate {
     /// How the interval came about.
-    enum class How : std::uint8_t { none, exact, order_statistics, within_run, bootstrap };
+    enum class How : std::uint8_t { none, exact, order_statistics, within_run, bootstrap, student };
 
     double value = 0;
     std::optional<Interval> interval;  ///< nothing where one value is all there is
@@ -46,6 +46,10 @@ Estimate estimate_median(const Sample& sample);
 
 /// median(above) / median(below), with the percentile interval of a hierarchical bootstrap: draws
 /// runs, then iterations of each (Davison and Hinkley 1997, section 3.8). Always the same draws.
+/// Of two runs such an interval holds the truth in 66 % of all cases in place of 95 %, of three in
+/// 90 %: with fewer than `fewest_for_bootstrap` on either side it is Student's, with Welch's
+/// degrees of freedom, of the logarithms of the runs' medians.
+constexpr std::size_t fewest_for_bootstrap = 5;
 Estimate estimate_ratio(const Sample& above, const Sample& below);
 
 struct SamplePair {

@@ -41,6 +41,8 @@ std::string how_text(Estimate::How how) {
             return "within one run only";
         case Estimate::How::bootstrap:
             return "hierarchical bootstrap over runs and iterations";
+        case Estimate::How::student:
+            return "Student's, of the logarithms of few runs";
     }
     return "";
 }

@@ -53,6 +53,8 @@ void read_experiment(TableReader table, Descriptor& into) {
     into.order_seed = table.integer("order_seed", 1, 0, ~std::uint64_t{0} >> 1);
     into.timeout_s = table.number("timeout_s", 900, 1, 1e6);
     into.trace = table.texts("trace", {});
+    into.series = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double, std::milli>(table.number("series_ms", 100, 0, 1e6)));
     try {
         if (!into.trace.empty())
             trace::parse_classes(fmt::format("{}", fmt::join(into.trace, ",")));
@@ -61,11 +63,16 @@ void read_experiment(TableReader table, Descriptor& into) {
     }
     if (table.has("stop")) {
         TableReader stop = table.table("stop");
-        into.stopping.least = static_cast<unsigned>(stop.integer("least", 3, 1, 1000));
+        constexpr unsigned fewest = StoppingRule::fewest;
+        into.stopping.least = static_cast<unsigned>(stop.integer("least", fewest, 1, 1000));
         into.stopping.most = static_cast<unsigned>(stop.integer("most", 30, 1, 1000));
         into.stopping.relative_interval = stop.number("relative_interval", 0.02, 1e-6, 1);
         if (into.stopping.most < into.stopping.least)
             stop.fail("most", "\"most\" is less than \"least\"");
+        else if (into.stopping.most < fewest)
+            stop.fail("most", fmt::format("below {} runs a median has no 95% interval, so that the "
+                                          "rule could never hold; say \"repetitions\" instead",
+                                          fewest));
         if (table.has("repetitions"))
             table.fail("repetitions", "either \"repetitions\" or \"stop\", not both");
         stop.reject_unknown();
@@ -107,9 +114,46 @@ void read_platform(TableReader table, const std::string& name, Descriptor& into)
                                   ? "\"command\" is missing: the words that start the guest"
                                   : "\"command\" is for the kind \"command\" alone");
     TableReader differs = table.table("differs");
-    for (const std::string& what : differs.keys()) platform.differs[what] = differs.text(what, "");
+    for (const std::string& what : differs.keys()) {
+        platform.differs[what] = differs.text(what, "");
+        if (std::ranges::find(difference_kinds(), what) == difference_kinds().end())
+            differs.fail(what, fmt::format("there is no \"{}\"{}; platforms may differ in: {}",
+                                           what, nearest_name_hint(what, difference_kinds()),
+                                           fmt::join(difference_kinds(), ", ")));
+    }
     table.reject_unknown();
     into.platforms.push_back(std::move(platform));
+}
+
+/// What a platform has of its own where others have the guest's, as far as a descriptor tells.
+std::set<std::string> own_software(const PlatformChoice& platform, const GuestChoice& guest) {
+    std::set<std::string> own;
+    // Nobody can tell that a tree of the user's is what is in his disk.
+    if (platform.kind == "native" && !guest.disk.empty()) own.insert("image");
+    if (platform.kind != "command") return own;
+    const std::string words = fmt::format("{}", fmt::join(platform.command, " "));
+    for (const auto& [what, placeholder] :
+         {std::pair{"kernel", "{kernel}"}, std::pair{"kernel", "{ramdisk}"},
+          std::pair{"image", "{disk}"}, std::pair{"memory", "{memory_mib}"},
+          std::pair{"vcpus", "{vcpus}"}, std::pair{"words", "{words}"}})
+        if (words.find(placeholder) == std::string::npos) own.insert(what);
+    return own;
+}
+
+/// Different software is compared only where the descriptor says that it is different.
+void check_software(TableReader& platforms, const Descriptor& descriptor) {
+    const auto is_run = [](const PlatformChoice& platform) { return platform.kind != "published"; };
+    if (std::ranges::count_if(descriptor.platforms, is_run) < 2) return;
+    for (const PlatformChoice& platform : descriptor.platforms) {
+        std::set<std::string> unnamed = own_software(platform, descriptor.guest);
+        for (const auto& [what, text] : platform.differs) unnamed.erase(what);
+        if (unnamed.empty()) continue;
+        platforms.table(platform.name)
+            .fail(platform.kind == "command" ? "command" : "kind",
+                  fmt::format("the platform \"{0}\" is compared with others, and brings its own "
+                              "{1}; say so: [platforms.{0}.differs] {2} = \"what it is\"",
+                              platform.name, fmt::join(unnamed, ", "), *unnamed.begin()));
+    }
 }
 
 void read_platforms(TableReader& root, Descriptor& into) {
@@ -120,6 +164,7 @@ void read_platforms(TableReader& root, Descriptor& into) {
         root.fail("platforms",
                   fmt::format("no platform: write [platforms.ring3], or another of: {}",
                               fmt::join(platform_kinds, ", ")));
+    check_software(platforms, into);
     std::vector<std::string> names;
     for (const PlatformChoice& platform : into.platforms) {
         names.push_back(platform.name);
@@ -146,6 +191,18 @@ WorkloadChoice read_choice(TableReader& table, std::string_view key) {
     choice.size = table.text("size", "test");
     choice.programs = table.texts("programs", {});
     choice.iterations = static_cast<unsigned>(table.integer("iterations", 2, 1, 1000));
+    if (table.has("steady")) {
+        TableReader steady = table.table("steady");
+        choice.steady.window = static_cast<unsigned>(steady.integer("window", 5, 3, 1000));
+        choice.steady.variation = steady.number("variation", 0.02, 0, 1);
+        choice.steady.drift = steady.number("drift", choice.steady.variation, 0, 1);
+        steady.reject_unknown();
+        if (choice.iterations < choice.steady.window)
+            table.fail("iterations",
+                       fmt::format("\"iterations\" = {} are fewer than the window of {} in which "
+                                   "they are to be steady",
+                                   choice.iterations, choice.steady.window));
+    }
     const std::vector<std::string> names = workload_names();
     if (std::ranges::find(names, choice.name) == names.end()) {
         if (!choice.name.empty())
@@ -175,6 +232,10 @@ WorkloadChoice read_choice(TableReader& table, std::string_view key) {
                                            name, choice.size, nearest_name_hint(choice.size, sizes),
                                            fmt::join(sizes, ", ")));
     }
+    choice.image = workload.image;
+    choice.is_whole = choice.programs.size() == workload.programs.size();
+    for (const auto& [name, program] : workload.programs)
+        if (program.higher_is_better) choice.higher_is_better.push_back(name);
     if (choice.programs.empty())
         table.fail("size",
                    fmt::format("no program of {} has the size \"{}\"", choice.name, choice.size));
@@ -184,7 +245,7 @@ WorkloadChoice read_choice(TableReader& table, std::string_view key) {
 void read_workloads(TableReader& root, Descriptor& into) {
     for (TableReader& table : root.tables("workloads")) {
         WorkloadChoice choice = read_choice(table, "name");
-        table.reject_unknown();
+        table.reject_unknown({"steady"});
         for (const WorkloadChoice& other : into.workloads)
             if (other.name == choice.name)
                 table.fail("name", fmt::format("the workload \"{}\" is there twice", choice.name));
@@ -198,13 +259,17 @@ void read_domains(TableReader& root, Descriptor& into) {
         DomainChoice domain;
         domain.name = table.required_text("name");
         check_name(table, "name", domain.name);
+        // With its number; a record has 15 bytes for it.
+        constexpr std::size_t longest = 11;
+        if (domain.name.size() > longest)
+            table.fail("name", fmt::format("the name of a domain has at most {} letters", longest));
         if (!names.insert(domain.name).second)
             table.fail("name", fmt::format("the domain \"{}\" is there twice", domain.name));
         domain.count = static_cast<unsigned>(table.integer("count", 1, 1, 512));
         domain.start_s = table.number("start_s", 0, 0, 1e6);
         domain.config = table.texts("config", {});
         domain.workload = read_choice(table, "workload");
-        table.reject_unknown();
+        table.reject_unknown({"steady"});
         into.domains.push_back(std::move(domain));
     }
     if (into.domains.empty()) {
@@ -337,6 +402,12 @@ std::string whole_file(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& difference_kinds() {
+    static const std::vector<std::string> kinds{"kernel", "image",       "memory",  "vcpus",
+                                                "words",  "file-system", "devices", "other"};
+    return kinds;
+}
 
 bool is_machine_table(std::string_view table) {
     return std::ranges::find(machine_tables, table) != machine_tables.end();

@@ -3,6 +3,7 @@
 // and checked; nothing of it is looked up on the host or run.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -16,11 +17,24 @@
 
 namespace ring3::experiment {
 
+/// When a program's iterations in one boot have become steady, fixed before the first run.
+struct SteadyRule {
+    unsigned window = 0;   ///< so many in a row; 0: no rule, all but the first iteration count
+    double variation = 0;  ///< the most that their coefficient of variation may be
+    double drift = 0;      ///< the most that a line through them may rise or fall, over their mean
+};
+
 /// Programs of one workload, in one size.
 struct WorkloadChoice {
     std::string name, size;
     std::vector<std::string> programs;  ///< never empty: `all` is spelled out
     unsigned iterations = 2;            ///< in one boot; the first is the cold one
+    SteadyRule steady;
+
+    // From the workload's manifest.
+    std::string image;                          ///< whose disk holds it
+    bool is_whole = false;                      ///< `programs` are all that it has
+    std::vector<std::string> higher_is_better;  ///< programs whose values are so
 };
 
 /// Guests of one kind on a machine of several.
@@ -37,8 +51,11 @@ struct PlatformChoice {
     std::string name, kind;
     std::vector<std::string> settings;           ///< of its machine, "table.key=value"; ring3 only
     std::vector<std::string> command;            ///< kind "command": the words, with {placeholders}
-    std::map<std::string, std::string> differs;  ///< what is different here, and is known to be
+    std::map<std::string, std::string> differs;  ///< by difference_kinds(): what is different here
 };
+
+/// The keys of `differs`: in what platforms that are compared may differ.
+const std::vector<std::string>& difference_kinds();
 
 /// One axis of the cells: a key, "scheduler.slice_us" or "guest.memory_mib", and its values.
 struct SweepAxis {
@@ -48,6 +65,9 @@ struct SweepAxis {
 
 /// When a cell has been repeated often enough, fixed before the first run.
 struct StoppingRule {
+    /// Fewer runs have no 95 % interval of their median.
+    static constexpr unsigned fewest = 6;
+
     unsigned least = 3, most = 3;
     /// Enough when the 95 % interval of each value's median is at most so wide, as a share of the
     /// median; 0: `least` repetitions in any case.
@@ -82,6 +102,9 @@ struct Descriptor {
     std::uint64_t order_seed = 1;    ///< of the order in which cells run
     double timeout_s = 900;          ///< of one run
     std::vector<std::string> trace;  ///< classes of events to record; empty: none
+    /// Of a ring3 machine's time: how often its memory, run states and rings are recorded; zero:
+    /// never.
+    std::chrono::nanoseconds series{};
     GuestChoice guest;
     std::vector<PlatformChoice> platforms;
     std::vector<WorkloadChoice> workloads;

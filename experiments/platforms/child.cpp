@@ -78,7 +78,7 @@ void Child::start(const std::function<void(int output, int errors)>& body) {
         // A group of its own: some platforms are many processes. It dies with us, however we do.
         ::setpgid(0, 0);
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1})
+        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGXFSZ})
             ::signal(signal, SIG_DFL);
         const int nothing = ::open("/dev/null", O_RDONLY);
         ::dup2(nothing, STDIN_FILENO);
@@ -166,7 +166,7 @@ void Child::reap(Outcome& outcome) {
 }
 
 Outcome Child::listen(const std::function<bool(nanoseconds at, std::string text)>& take,
-                      nanoseconds limit, const Platform::WantsStop& wants_stop) {
+                      nanoseconds limit, const std::function<bool()>& wants_stop) {
     Outcome outcome;
     Lines lines(take);
     auto deadline = started_ + limit;
@@ -213,18 +213,17 @@ Outcome Child::listen(const std::function<bool(nanoseconds at, std::string text)
     return outcome;
 }
 
-Outcome run_program(const std::vector<std::string>& command, const Boot& boot,
-                    const Platform::Sink& sink, const Platform::WantsStop& wants_stop) {
+Outcome run_program(const std::vector<std::string>& command, const Boot& boot, Listener& listener) {
     Child child(command, boot.scratch);
     const auto limit = std::chrono::duration_cast<nanoseconds>(
         std::chrono::duration<double>(boot.descriptor.timeout_s));
     Outcome outcome = child.listen(
         [&](nanoseconds at, std::string text) {
             const bool is_last = text.starts_with(end_line);
-            sink({at, "", std::move(text)});
+            listener.line({at, "", std::move(text)});
             return is_last;
         },
-        limit, wants_stop);
+        limit, [&] { return listener.wants_stop(); });
     outcome.command = fmt::format("{}", fmt::join(command, " "));
     return outcome;
 }

@@ -30,7 +30,7 @@ public:
     /// true: then it has a few seconds to end by itself. How the end came about is the answer; what
     /// it wrote to its standard error is part of the reason.
     Outcome listen(const std::function<bool(std::chrono::nanoseconds at, std::string text)>& take,
-                   std::chrono::nanoseconds limit, const Platform::WantsStop& wants_stop);
+                   std::chrono::nanoseconds limit, const std::function<bool()>& wants_stop);
 
 private:
     void start(const std::function<void(int output, int errors)>& body);
@@ -47,8 +47,7 @@ private:
 };
 
 /// The common case: a program whose standard output is the guest's console.
-Outcome run_program(const std::vector<std::string>& command, const Boot& boot,
-                    const Platform::Sink& sink, const Platform::WantsStop& wants_stop);
+Outcome run_program(const std::vector<std::string>& command, const Boot& boot, Listener& listener);
 
 /// Is there a program of this name in PATH?
 bool has_program(const std::string& name);

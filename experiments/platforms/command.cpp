@@ -20,10 +20,10 @@ public:
         if (has_program(command_.at(0))) return "";
         return fmt::format("there is no program \"{}\"", command_[0]);
     }
-    Outcome run(const Boot& boot, const Sink& sink, const WantsStop& wants_stop) override {
+    Outcome run(const Boot& boot, Listener& listener) override {
         std::vector<std::string> words;
         for (const std::string& word : command_) words.push_back(filled_in(word, boot));
-        return run_program(words, boot, sink, wants_stop);
+        return run_program(words, boot, listener);
     }
 
 private:

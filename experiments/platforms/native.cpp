@@ -42,19 +42,19 @@ public:
         if (missing.empty()) missing = wants_package("zstd", "zstd");
         return missing;
     }
-    Outcome run(const Boot& boot, const Sink& sink, const WantsStop& wants_stop) override {
+    Outcome run(const Boot& boot, Listener& listener) override {
         const std::filesystem::path tree = native_tree(boot.tree);
         std::vector<std::string> command = in_namespaces();
         command.insert(command.end(), {"sh", "-c", script, "native", tree, boot.workloads});
-        Outcome outcome = run_program(command, boot, sink, wants_stop);
+        Outcome outcome = run_program(command, boot, listener);
         outcome.command = fmt::format("chroot {} {} {}", tree.string(), "run", boot.workloads);
         return outcome;
     }
     std::vector<NaturalDifference> differences() const override {
         return {{"kernel", "the host's own"},
-                {"file system", "the host's, not the image's ext4"},
+                {"file-system", "the host's, not the image's ext4"},
                 {"memory", "all of the host's"},
-                {"vCPUs", "all of the host's CPUs"}};
+                {"vcpus", "all of the host's CPUs"}};
     }
 };
 

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,6 +17,7 @@
 #include "experiments/descriptor/descriptor.hpp"
 #include "hv/base/params.hpp"
 #include "hv/base/registry.hpp"
+#include "hv/machine/sampler.hpp"
 
 namespace ring3::experiment {
 
@@ -42,6 +42,9 @@ struct Boot {
         const DomainChoice* choice;
     };
     std::vector<Domain> domains;
+    /// What runs: hashes of kernel and image, memory, vCPUs, words of the kernel. By the keys of
+    /// `differs`.
+    std::map<std::string, std::string> software;
 };
 
 /// The first process of a guest that runs workloads.
@@ -55,6 +58,25 @@ struct Line {
     std::chrono::nanoseconds at;
     std::string domain;  ///< empty where there is one
     std::string text;
+};
+
+/// How far a machine is while it runs.
+struct Progress {
+    std::chrono::nanoseconds time{};  ///< of the machine: virtual time under a virtual clock
+    std::uint64_t instructions = 0;   ///< retired so far
+};
+
+/// Who follows a run.
+class Listener {
+public:
+    virtual ~Listener() = default;
+    virtual void line(const Line& line) = 0;
+    /// What a ring3 machine looks like, now and then (`series_ms` of the descriptor).
+    virtual void sample(const MachineSample&) {}
+    /// Often, while a ring3 machine runs.
+    virtual void progress(const Progress&) {}
+    /// Asked now and then: the run is to end.
+    virtual bool wants_stop() = 0;
 };
 
 /// How a run ended, as far as a platform can tell.
@@ -75,7 +97,8 @@ struct Outcome {
     std::uint64_t peak_rss_bytes = 0;          ///< of that process, at most
 };
 
-/// What a platform brings by its nature, and a comparison has to tell.
+/// What a platform brings by its nature, and a comparison has to tell; `what` is a key of
+/// `differs`.
 struct NaturalDifference {
     std::string what, text;
 };
@@ -84,9 +107,6 @@ class Platform {
 public:
     static constexpr const char* kind = "platform";
     using Factory = std::unique_ptr<Platform> (*)(Params&, const PlatformChoice&);
-    using Sink = std::function<void(const Line&)>;
-    /// Asked now and then: the run is to end.
-    using WantsStop = std::function<bool()>;
 
     virtual ~Platform() = default;
 
@@ -94,7 +114,7 @@ public:
     virtual std::string unavailable() { return ""; }
     /// Runs to the end. A guest that crashes or hangs is an Outcome; EnvironmentError if the host
     /// fails.
-    virtual Outcome run(const Boot& boot, const Sink& sink, const WantsStop& wants_stop) = 0;
+    virtual Outcome run(const Boot& boot, Listener& listener) = 0;
     virtual std::vector<NaturalDifference> differences() const { return {}; }
     /// What of it decides a result, beside what a Boot says: a program's version.
     virtual std::string version() { return ""; }

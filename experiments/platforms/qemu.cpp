@@ -26,7 +26,7 @@ public:
 
     std::string unavailable() override { return wants_package(program, "qemu-system-x86"); }
 
-    Outcome run(const Boot& boot, const Sink& sink, const WantsStop& wants_stop) override {
+    Outcome run(const Boot& boot, Listener& listener) override {
         const std::filesystem::path initrd = boot.scratch / "initrd";
         write_virtio_initrd(boot.ramdisk, boot.modules, initrd);
         const std::string words =
@@ -61,7 +61,7 @@ public:
                             drive,
                             "-device",
                             "virtio-blk-pci,drive=disk"},
-                           boot, sink, wants_stop);
+                           boot, listener);
     }
     std::vector<NaturalDifference> differences() const override {
         return {{"devices", "a PC's: virtio disk on PCI, serial console"}};

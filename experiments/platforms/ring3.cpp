@@ -5,7 +5,9 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
-#include <sstream>
+#include <optional>
+#include <utility>
+#include <variant>
 
 #include <unistd.h>
 
@@ -14,6 +16,8 @@
 
 #include "experiments/platforms/child.hpp"
 #include "experiments/platforms/kernel_words.hpp"
+#include "experiments/platforms/machine_lines.hpp"
+#include "experiments/platforms/shared_progress.hpp"
 #include "hv/base/cache_folder.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/control/create_request.hpp"
@@ -45,10 +49,24 @@ std::vector<Boot::Domain> domains_of(const Boot& boot) {
     return {{"guest", boot.workloads, 0, {}, boot.disk, nullptr}};
 }
 
-/// Ends when its parent kills it.
-class Nobody final : public Outside {
+/// Ends when its parent kills it; tells how far it is.
+class Reporter final : public Outside {
 public:
-    bool wants_stop() override { return false; }
+    explicit Reporter(SharedProgress& progress) : progress_(progress) {}
+
+    void follow(Machine& machine) { machine_ = &machine; }
+    bool wants_stop() override {
+        // Asked at every exit of a guest.
+        constexpr unsigned every = 16;
+        if (machine_ != nullptr && ++asked_ % every == 0)
+            progress_.set({machine_->time().time_since_epoch(), machine_->retired()});
+        return false;
+    }
+
+private:
+    SharedProgress& progress_;
+    Machine* machine_ = nullptr;
+    unsigned asked_ = 0;
 };
 
 void write_all(int file, std::string_view text) {
@@ -59,7 +77,7 @@ void write_all(int file, std::string_view text) {
     }
 }
 
-/// A console's output, line by line: "VIRTUAL_NS DOMAIN TEXT".
+/// A console's output, line by line.
 class LineWriter {
 public:
     LineWriter(Machine& machine, std::string name, int output)
@@ -73,8 +91,7 @@ public:
                 line_ += c;
                 continue;
             }
-            write_all(output_, fmt::format("{} {} {}\n", machine_.time().time_since_epoch().count(),
-                                           name_, line_));
+            write_all(output_, told(Line{machine_.time().time_since_epoch(), name_, line_}) + "\n");
             line_.clear();
         }
     }
@@ -92,11 +109,12 @@ trace::Classes classes_of(const Descriptor& descriptor) {
 }
 
 /// What the child does. Its result is its exit code.
-int run_machine(const Boot& boot, MachineConfig config, int output) try {
-    Nobody nobody;
-    Machine machine(std::move(config), nobody, [](const Log::Line& line) {
+int run_machine(const Boot& boot, MachineConfig config, SharedProgress& progress, int output) try {
+    Reporter reporter(progress);
+    Machine machine(std::move(config), reporter, [](const Log::Line& line) {
         if (line.level != LogLevel::info) fmt::print(stderr, "{}\n", line.text);
     });
+    reporter.follow(machine);
     machine.set_core_folder(boot.scratch);
     machine.keep_files_in(cache_folder());
     for (const Boot::Domain& domain : domains_of(boot)) {
@@ -114,7 +132,15 @@ int run_machine(const Boot& boot, MachineConfig config, int output) try {
                                                      machine.world() == Clock::World::closed);
         machine.start_trace(*events, classes);
     }
+    std::optional<Time> last;
+    const auto tell = [&](const MachineSample& sample) {
+        if (last != sample.at) write_all(output, told(sample) + "\n");
+        last = sample.at;
+    };
+    const Duration period = boot.descriptor.series;
+    if (period > Duration::zero()) machine.start_sampling(period, tell);
     const Machine::End end = machine.run();
+    if (period > Duration::zero()) tell(machine.sample());
     machine.stop_trace();
     if (events) events->finish();
     bool has_crashed = end != Machine::End::guests_ended;
@@ -142,23 +168,23 @@ class Ring3 final : public Platform {
 public:
     Ring3(Params&, const PlatformChoice&) {}
 
-    Outcome run(const Boot& boot, const Sink& sink, const WantsStop& wants_stop) override {
+    Outcome run(const Boot& boot, Listener& listener) override {
         const MachineConfig config =
             machine_of(boot.descriptor, *boot.cell.platform, boot.cell.factors, boot.cell.seed);
-        const bool is_virtual = boot.cell.clock == "virtual";
-        Child child([&](int output) { return run_machine(boot, config, output); });
+        SharedProgress progress;
+        Child child([&](int output) { return run_machine(boot, config, progress, output); });
         std::size_t to_end = domains_of(boot).size();
         const auto take = [&](std::chrono::nanoseconds at, const std::string& text) {
-            std::istringstream words(text);
-            std::int64_t virtual_ns = 0;
-            Line line{at, "", ""};
-            words >> virtual_ns >> line.domain;
-            words.get();
-            line.text.assign(std::istreambuf_iterator<char>(words), {});
-            if (is_virtual) line.at = std::chrono::nanoseconds(virtual_ns);
-            if (boot.domains.empty()) line.domain.clear();
-            sink(line);
-            return line.text.starts_with(end_line) && --to_end == 0;
+            Told what = read_told(text);
+            if (auto* const sample = std::get_if<MachineSample>(&what))
+                take_sample(boot, std::move(*sample), listener);
+            auto* const line = std::get_if<Line>(&what);
+            return line != nullptr && take_line(boot, at, std::move(*line), listener) &&
+                   --to_end == 0;
+        };
+        const auto wants_stop = [&] {
+            listener.progress(progress.get());
+            return listener.wants_stop();
         };
         Outcome outcome =
             child.listen(take,
@@ -170,6 +196,19 @@ public:
     }
 
 private:
+    /// Whether it is the last one that its guest prints.
+    static bool take_line(const Boot& boot, std::chrono::nanoseconds at, Line line,
+                          Listener& listener) {
+        if (boot.cell.clock != "virtual") line.at = at;
+        if (boot.domains.empty()) line.domain.clear();
+        listener.line(line);
+        return line.text.starts_with(end_line);
+    }
+    static void take_sample(const Boot& boot, MachineSample sample, Listener& listener) {
+        if (boot.domains.empty())
+            for (DomainSample& domain : sample.domains) domain.name.clear();
+        listener.sample(sample);
+    }
     static void read_facts(const Boot& boot, Outcome& outcome) {
         std::ifstream facts{boot.scratch / facts_file};
         for (std::string name, value; facts >> name >> value;) outcome.facts[name] = value;

@@ -18,7 +18,7 @@ public:
 
     std::string unavailable() override { return wants_package(program, "user-mode-linux"); }
 
-    Outcome run(const Boot& boot, const Sink& sink, const WantsStop& wants_stop) override {
+    Outcome run(const Boot& boot, Listener& listener) override {
         std::vector<std::string> command{
             program,
             fmt::format("mem={}M", boot.memory_mib),
@@ -27,11 +27,11 @@ public:
             "con=null",
             "con0=fd:0,fd:1"};
         for (std::string& word : kernel_words(boot)) command.push_back(std::move(word));
-        return run_program(command, boot, sink, wants_stop);
+        return run_program(command, boot, listener);
     }
     std::vector<NaturalDifference> differences() const override {
         return {{"kernel", "User-mode Linux's own, of Debian's package user-mode-linux"},
-                {"vCPUs", "one"}};
+                {"vcpus", "one"}};
     }
     std::string version() override {
         return output_of({program, "--version"}, std::filesystem::temp_directory_path());

@@ -6,10 +6,10 @@
 #include <sstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "hv/base/errors.hpp"
 #include "hv/base/sha256.hpp"
-#include "workloads/catalogue/workload.hpp"
 
 namespace ring3::experiment {
 namespace {
@@ -18,10 +18,8 @@ namespace fs = std::filesystem;
 
 /// "spec-int-like:gzip:test:2,..."
 std::string workload_words(const WorkloadChoice& choice) {
-    const Workload workload = read_workload(workloads_folder() / choice.name);
-    bool is_all = choice.programs.size() == workload.programs.size();
     // Kernels take command lines of a limited length: a whole workload has a short name.
-    if (is_all && choice.programs.size() > 1)
+    if (choice.is_whole && choice.programs.size() > 1)
         return fmt::format("{}:all:{}:{}", choice.name, choice.size, choice.iterations);
     std::string words;
     for (const std::string& program : choice.programs)
@@ -35,7 +33,7 @@ std::string disk_of(const Descriptor& descriptor, const WorkloadChoice& choice) 
     const GuestChoice& guest = descriptor.guest;
     if (!guest.disk.empty()) return guest.disk;
     if (!guest.image.empty()) return fmt::format("image:{}/root.img", guest.image);
-    return fmt::format("image:{}/root.img", read_workload(workloads_folder() / choice.name).image);
+    return fmt::format("image:{}/root.img", choice.image);
 }
 
 std::string tree_of(const Descriptor& descriptor, const std::string& disk) {
@@ -90,7 +88,8 @@ Boot BootFiles::boot_of(const Descriptor& descriptor, const Cell& cell, const fs
               .extra = point(cell, "guest.extra", descriptor.guest.extra),
               .scratch = scratch,
               .workloads = {},
-              .domains = {}};
+              .domains = {},
+              .software = {}};
     if (cell.platform->kind.starts_with("qemu")) {
         if (!ImageStore::is_image_name(kernel))
             throw ConfigError{
@@ -129,6 +128,22 @@ std::vector<std::string> BootFiles::missing(const Descriptor& descriptor,
         if (ImageStore::is_image_name(name)) steps.insert(images_.locate(name).needed);
     steps.erase("");
     return {steps.begin(), steps.end()};
+}
+
+std::map<std::string, std::string> BootFiles::software_of(const Boot& boot) {
+    // A disk and a tree of one image are the same software.
+    const auto image_of = [&](const fs::path& file) {
+        const std::string known = identity(file);
+        return known.substr(0, known.find('/'));
+    };
+    std::set<std::string> images;
+    for (const Boot::Domain& domain : boot.domains) images.insert(image_of(domain.disk));
+    if (!boot.disk.empty()) images.insert(image_of(boot.tree.empty() ? boot.disk : boot.tree));
+    return {{"kernel", fmt::format("{} {}", identity(boot.kernel), identity(boot.ramdisk))},
+            {"image", fmt::format("{}", fmt::join(images, " "))},
+            {"memory", fmt::format("{} MiB", boot.memory_mib)},
+            {"vcpus", std::to_string(boot.vcpus)},
+            {"words", boot.extra}};
 }
 
 std::string BootFiles::identity(const fs::path& file) {

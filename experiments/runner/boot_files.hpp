@@ -24,6 +24,9 @@ public:
     /// Images that would be built first, in words for a user; builds nothing.
     std::vector<std::string> missing(const Descriptor& descriptor,
                                      const std::vector<Cell>& cells) const;
+    /// What of it must be the same where two platforms are compared (Boot::software). Reads files
+    /// that are of no image.
+    std::map<std::string, std::string> software_of(const Boot& boot);
     /// A hash for the content of a file: of an image its manifest's, else the bytes'.
     std::string identity(const std::filesystem::path& file);
 

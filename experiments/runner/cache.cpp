@@ -43,6 +43,7 @@ RunCache::Ingredients RunCache::ingredients(const Boot& boot, BootFiles& files) 
                     {"vcpus", std::to_string(boot.vcpus)},
                     {"extra", boot.extra},
                     {"trace", fmt::format("{}", fmt::join(boot.descriptor.trace, ","))},
+                    {"series_ns", std::to_string(boot.descriptor.series.count())},
                     {"workloads", boot.workloads},
                     {"disk", boot.disk.empty() ? "" : files.identity(boot.disk)}};
     for (const Boot::Domain& domain : boot.domains)
@@ -70,6 +71,7 @@ std::optional<record::RunRecord> RunCache::find(const Boot& boot,
     if (kept.status != record::Status::ok) return std::nullopt;
     record::RunRecord run = record_of(boot);
     run.console = kept.console;
+    run.samples = kept.samples;
     run.status = kept.status;
     run.reason = kept.reason;
     run.exit_code = kept.exit_code;

@@ -15,10 +15,10 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "analysis/stats/statistics.hpp"
 #include "experiments/runner/host.hpp"
 #include "experiments/runner/one_run.hpp"
 #include "experiments/runner/record/campaign_files.hpp"
+#include "experiments/runner/stopping.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/base/sha256.hpp"
 #include "workloads/catalogue/workload.hpp"
@@ -42,12 +42,16 @@ std::string identity_of(const Descriptor& descriptor) {
     return sha256_hex(fmt::format("{}\n{}", descriptor.text, fmt::join(descriptor.settings, "\n")));
 }
 
+/// Of a campaign's folder as a whole: its plan, its log, the spools.
+constexpr int plan_version = 1;
+
 /// What is to be done, for people and for who resumes it.
 Json plan_json(const Descriptor& descriptor, const std::vector<Cell>& cells,
                const std::string& program) {
     Json list = Json::array();
     for (const Cell& cell : cells)
         list.push_back({{"cell", cell.number},
+                        {"label", cell.label()},
                         {"platform", cell.platform->name},
                         {"workload", cell.workload_name()},
                         {"size", cell.size()},
@@ -61,9 +65,9 @@ Json plan_json(const Descriptor& descriptor, const std::vector<Cell>& cells,
             turns.push_back(turn.cell->number);
         order.push_back(turns);
     }
-    return {{"ring3", 1},         {"identity", identity_of(descriptor)},
-            {"program", program}, {"settings", descriptor.settings},
-            {"cells", list},      {"order", order}};
+    return {{"ring3", plan_version}, {"identity", identity_of(descriptor)},
+            {"program", program},    {"settings", descriptor.settings},
+            {"cells", list},         {"order", order}};
 }
 
 record::Cell row_of(const Cell& cell) {
@@ -79,9 +83,12 @@ record::Claim row_of(const ClaimText& claim) {
 
 }  // namespace
 
+fs::path results_root(const fs::path& results) {
+    return fs::absolute(results.empty() ? workloads_folder().parent_path() / "results" : results);
+}
+
 fs::path results_of(const Descriptor& descriptor, const fs::path& results) {
-    const fs::path root = results.empty() ? workloads_folder().parent_path() / "results" : results;
-    return fs::absolute(root) / descriptor.name;
+    return results_root(results) / descriptor.name;
 }
 
 fs::path new_folder(const Descriptor& descriptor, const fs::path& results) {
@@ -99,7 +106,8 @@ Campaign::Campaign(const Descriptor& descriptor, fs::path folder, CampaignListen
       listener_(listener),
       cells_(cells_of(descriptor)),
       files_([&listener](const std::string& text) { listener.note(text); }),
-      log_(folder_ / "log.ndjson") {
+      log_(folder_ / "log.ndjson"),
+      time_left_(CampaignLog(folder_.parent_path() / "latest" / "log.ndjson")) {
     for (const PlatformChoice& choice : descriptor.platforms) {
         if (choice.kind == "published") continue;
         platforms_[choice.name] = make_platform(choice);
@@ -116,6 +124,7 @@ std::string Campaign::file_name(std::uint32_t run, const char* ending) const {
 
 void Campaign::begin() {
     fs::create_directories(folder_);
+    lock_ = std::make_unique<CampaignLock>(folder_);
     write_durably(folder_ / "descriptor.toml", descriptor_.text);
     write_durably(folder_ / "plan.json",
                   plan_json(descriptor_, cells_, files_.identity("/proc/self/exe")).dump(1) + "\n");
@@ -130,10 +139,16 @@ void Campaign::resume(Resume resume, bool accept_changes) {
         throw ConfigError{fmt::format(
             "there is no campaign to go on with at {}; without --resume a new one begins",
             folder_.string())};
+    lock_ = std::make_unique<CampaignLock>(folder_);
     const Json plan = Json::parse(content_of(folder_ / "plan.json"), nullptr, false);
     if (plan.is_discarded())
         throw ConfigError{
             fmt::format("{} is no folder of a campaign: it has no plan.json", folder_.string())};
+    if (plan.value("ring3", 0) != plan_version)
+        throw ConfigError{fmt::format(
+            "{} was made by another version of ring3 (its folders have version {}, this one's {}); "
+            "it cannot be resumed, but `ring3 report` may read it",
+            folder_.string(), plan.value("ring3", 0), plan_version)};
     std::vector<std::string> changes;
     if (plan.value("identity", "") != identity_of(descriptor_))
         changes.emplace_back("the descriptor or --set");
@@ -148,6 +163,23 @@ void Campaign::resume(Resume resume, bool accept_changes) {
     resume_ = resume;
     runs_ = log_.runs();
     recover_spools();
+    drop_damaged();
+}
+
+/// A run whose file was cut, as by a disk that failed, is run again.
+void Campaign::drop_damaged() {
+    for (const LoggedRun& run : runs_) {
+        const fs::path file = folder_ / run.run.file.view();
+        if (run.run.file.view().empty() || !fs::exists(file)) continue;
+        try {
+            analysis::load_run(file);
+        } catch (const ConfigError& error) {
+            const std::string note = fmt::format("{}; the run is repeated", error.what());
+            log_.note(note);
+            listener_.note(note);
+            fs::remove(file);
+        }
+    }
 }
 
 void Campaign::recover_spools() {
@@ -180,28 +212,14 @@ bool Campaign::is_done(const Turn& turn) const {
     });
 }
 
-bool Campaign::is_settled(const Cell& cell, unsigned repetition) const {
+bool Campaign::has_settled(const Cell& cell, unsigned repetition) const {
     const StoppingRule& rule = descriptor_.stopping;
     if (rule.relative_interval == 0 || repetition <= rule.least) return false;
-    // By domain, program and metric: one value for each run, the median of its iterations.
-    std::map<std::string, std::vector<double>> medians;
-    for (const LoggedRun& run : runs_) {
-        if (run.run.cell != cell.number || run.run.status != Status::ok) continue;
-        std::map<std::string, std::vector<double>> of_run;
-        const auto values = record::read_run_file(folder_ / run.run.file.view()).values;
-        const bool has_warm = std::ranges::any_of(values, &record::Value::warm);
-        for (const record::Value& value : values)
-            if (!has_warm || value.warm != 0)
-                of_run[fmt::format("{} {} {}", value.domain.view(), value.program.view(),
-                                   value.metric.view())]
-                    .push_back(value.value);
-        for (const auto& [name, sample] : of_run) medians[name].push_back(analysis::median(sample));
-    }
-    return !medians.empty() && std::ranges::all_of(medians, [&](const auto& entry) {
-        const analysis::Interval interval = analysis::order_statistic_interval(entry.second);
-        return interval.high - interval.low <=
-               rule.relative_interval * analysis::median(entry.second);
-    });
+    CellValues values;
+    for (const LoggedRun& run : runs_)
+        if (run.run.cell == cell.number && run.run.status == Status::ok)
+            values.add(analysis::load_run(folder_ / run.run.file.view()));
+    return is_settled(rule, values);
 }
 
 void Campaign::skip_unavailable() {
@@ -209,32 +227,48 @@ void Campaign::skip_unavailable() {
         listener_.note(fmt::format("{} is skipped: {}", name, reason));
 }
 
+std::vector<Turn> Campaign::turns() const {
+    std::vector<Turn> all;
+    for (unsigned repetition = 1; repetition <= descriptor_.stopping.most; ++repetition)
+        for (const Turn& turn : turns_of(cells_, repetition, descriptor_.order_seed)) {
+            // What repeats bit for bit has nothing to tell a second time, nor what is not there.
+            const bool once =
+                turn.cell->clock == "virtual" || unavailable_.contains(turn.cell->platform->name);
+            if (repetition == 1 || !once) all.push_back(turn);
+        }
+    return all;
+}
+
+double Campaign::seconds_left(const std::vector<Turn>& turns, std::size_t from) const {
+    std::set<std::pair<std::uint32_t, unsigned>> done;
+    for (const LoggedRun& run : runs_) done.emplace(run.run.cell, run.run.repetition);
+    std::vector<std::string> labels;
+    for (std::size_t i = from; i < turns.size(); ++i) {
+        const Cell& cell = *turns[i].cell;
+        if (!done.contains({cell.number, turns[i].repetition}) &&
+            !unavailable_.contains(cell.platform->name))
+            labels.push_back(cell.label());
+    }
+    return time_left_.of_all(labels);
+}
+
 bool Campaign::run() {
     if (resume_ == Resume::no) begin();
     skip_unavailable();
+    const std::vector<Turn> all = turns();
     bool is_whole = true;
-    for (unsigned repetition = 1; is_whole && repetition <= descriptor_.stopping.most; ++repetition)
-        is_whole = run_repetition(repetition);
-    write_files();
-    return is_whole;
-}
-
-bool Campaign::run_repetition(unsigned repetition) {
-    const std::vector<Turn> turns = turns_of(cells_, repetition, descriptor_.order_seed);
-    const std::size_t all = turns.size() * descriptor_.stopping.most;
-    std::size_t number = turns.size() * (repetition - 1);
-    for (const Turn& turn : turns) {
-        ++number;
-        // What repeats bit for bit has nothing to tell a second time.
-        if (repetition > 1 && turn.cell->clock == "virtual") continue;
-        if (repetition > 1 && unavailable_.contains(turn.cell->platform->name)) continue;
-        if (is_done(turn) || is_settled(*turn.cell, repetition)) continue;
-        if (listener_.wants_stop()) return false;
-        listener_.turn_begins(number, all, turn);
-        run_turn(turn);
-        if (runs_.back().run.status == Status::interrupted) return false;
+    for (std::size_t i = 0; i < all.size() && is_whole; ++i) {
+        if (is_done(all[i]) || has_settled(*all[i].cell, all[i].repetition)) continue;
+        is_whole = !listener_.wants_stop();
+        if (!is_whole) break;
+        listener_.turn_begins({i + 1, all.size(), seconds_left(all, i)}, all[i]);
+        run_turn(all[i]);
+        is_whole = runs_.back().run.status != Status::interrupted;
     }
-    return true;
+    write_files();
+    log_.end(is_whole);
+    lock_.reset();
+    return is_whole;
 }
 
 void Campaign::run_turn(const Turn& turn) {
@@ -251,11 +285,13 @@ void Campaign::run_turn(const Turn& turn) {
         runs_.push_back(entry);
         return listener_.turn_ends(entry);
     }
+    log_.begin(entry);
     const fs::path spool = folder_ / file_name(entry.run.run, "spool");
     const fs::path scratch = folder_ / "scratch";
     fs::remove_all(scratch);
     fs::create_directories(scratch);
-    const Boot boot = files_.boot_of(descriptor_, cell, scratch);
+    Boot boot = files_.boot_of(descriptor_, cell, scratch);
+    boot.software = files_.software_of(boot);
 
     const auto ingredients =
         RunCache::can_keep(cell) ? cache_.ingredients(boot, files_) : RunCache::Ingredients{};
@@ -266,9 +302,7 @@ void Campaign::run_turn(const Turn& turn) {
     std::optional<record::RunRecord> run;
     if (!ingredients.empty()) run = cache_.find(boot, ingredients);
     if (!run) {
-        Ran ran = run_cell(
-            boot, platform_of(cell), spool, [&](const Line& line) { listener_.line(line); },
-            [&] { return listener_.wants_stop(); });
+        Ran ran = run_cell(boot, platform_of(cell), spool, listener_);
         entry.host.cpu_ns = static_cast<std::uint64_t>(ran.cpu_s * 1e9);
         entry.host.peak_rss_bytes = ran.peak_rss_bytes;
         run = std::move(ran.record);
@@ -301,6 +335,7 @@ void Campaign::finish(record::RunRecord run, LoggedRun entry) {
     fs::remove(folder_ / file_name(entry.run.run, "spool"));
     fs::remove(folder_ / file_name(entry.run.run, "trace"));
     runs_.push_back(entry);
+    time_left_.add(entry);
     listener_.turn_ends(entry);
 }
 

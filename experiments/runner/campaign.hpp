@@ -16,21 +16,27 @@
 #include "experiments/platforms/platform.hpp"
 #include "experiments/runner/boot_files.hpp"
 #include "experiments/runner/cache.hpp"
+#include "experiments/runner/campaign_lock.hpp"
 #include "experiments/runner/campaign_log.hpp"
+#include "experiments/runner/time_left.hpp"
 
 namespace ring3::experiment {
 
+/// Where a campaign is.
+struct Position {
+    std::size_t turn = 0, turns = 0;  ///< from 1, of at most so many
+    double seconds_left = -1;         ///< with this turn; negative if nobody knows
+};
+
 /// Who watches a campaign: a terminal, a test.
-class CampaignListener {
+class CampaignListener : public Listener {
 public:
-    virtual ~CampaignListener() = default;
     /// For a user to read, once.
     virtual void note(const std::string& text) = 0;
-    virtual void turn_begins(std::size_t /*turn*/, std::size_t /*turns*/, const Turn&) {}
-    virtual void line(const Line&) {}
+    virtual void turn_begins(const Position&, const Turn&) {}
+    void line(const Line&) override {}
     virtual void turn_ends(const LoggedRun&) {}
-    /// Asked often.
-    virtual bool wants_stop() { return false; }
+    bool wants_stop() override { return false; }
 };
 
 class Campaign final {
@@ -58,11 +64,14 @@ public:
 private:
     void begin();
     void recover_spools();
+    void drop_damaged();
     bool is_done(const Turn& turn) const;
     /// By the descriptor's rule, before this repetition.
-    bool is_settled(const Cell& cell, unsigned repetition) const;
+    bool has_settled(const Cell& cell, unsigned repetition) const;
     void skip_unavailable();
-    bool run_repetition(unsigned repetition);
+    /// All that may run, in its order.
+    std::vector<Turn> turns() const;
+    double seconds_left(const std::vector<Turn>& turns, std::size_t from) const;
     void run_turn(const Turn& turn);
     void finish(record::RunRecord run, LoggedRun entry);
     void write_files();
@@ -81,9 +90,13 @@ private:
     /// By platform: why it cannot run here.
     std::map<std::string, std::string> unavailable_;
     std::vector<LoggedRun> runs_;
+    TimeLeft time_left_;
+    std::unique_ptr<CampaignLock> lock_;
 };
 
-/// results/NAME of this tree, or of `results` if that is not empty.
+/// results/ of this tree, or `results` if that is not empty.
+std::filesystem::path results_root(const std::filesystem::path& results);
+/// The experiment's folder in it.
 std::filesystem::path results_of(const Descriptor& descriptor,
                                  const std::filesystem::path& results);
 /// A folder there for a new campaign: its time and the hash of what it is to do.

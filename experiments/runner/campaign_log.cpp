@@ -50,6 +50,14 @@ LoggedRun logged(const Json& json) {
     return entry;
 }
 
+/// What is cut, as by a kill in the middle of a line, is left out.
+template <class Take>
+void each_line(const std::filesystem::path& path, Take take) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);)
+        if (const Json json = Json::parse(line, nullptr, false); json.is_object()) take(json);
+}
+
 }  // namespace
 
 std::string utc_now() {
@@ -95,15 +103,44 @@ void CampaignLog::note(const std::string& text) const {
     append(dumped({{"time", utc_now()}, {"note", text}}));
 }
 
+void CampaignLog::begin(const LoggedRun& entry) const {
+    append(dumped({{"time", utc_now()},
+                   {"begins", entry.run.run},
+                   {"label", entry.label},
+                   {"cell", entry.run.cell},
+                   {"repetition", entry.run.repetition}}));
+}
+
+void CampaignLog::end(bool is_whole) const {
+    append(dumped({{"time", utc_now()}, {"ended", is_whole ? "whole" : "stopped"}}));
+}
+
+std::optional<CampaignLog::Begun> CampaignLog::begun() const {
+    std::optional<Begun> begun;
+    each_line(path_, [&](const Json& json) {
+        if (json.contains("begins"))
+            begun = Begun{json.at("label"), json.at("time"), json.at("repetition")};
+        else if (json.contains("run") || json.contains("ended"))
+            begun.reset();
+    });
+    return begun;
+}
+
+bool CampaignLog::is_whole() const {
+    bool is_whole = false;
+    each_line(path_, [&](const Json& json) {
+        if (!json.contains("note")) is_whole = json.value("ended", "") == "whole";
+    });
+    return is_whole;
+}
+
 std::vector<LoggedRun> CampaignLog::runs() const {
     std::map<std::uint32_t, LoggedRun> by_number;
-    std::ifstream file(path_);
-    for (std::string line; std::getline(file, line);) {
-        const Json json = Json::parse(line, nullptr, false);
-        if (json.is_discarded() || !json.contains("run")) continue;
+    each_line(path_, [&](const Json& json) {
+        if (!json.contains("run")) return;
         LoggedRun entry = logged(json);
         by_number.insert_or_assign(entry.run.run, std::move(entry));
-    }
+    });
     std::vector<LoggedRun> runs;
     for (auto& [number, entry] : by_number) runs.push_back(std::move(entry));
     return runs;

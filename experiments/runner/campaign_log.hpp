@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,23 @@ class CampaignLog final {
 public:
     explicit CampaignLog(std::filesystem::path path) : path_(std::move(path)) {}
 
+    /// Of a run as far as it is known before it: its number, cell, repetition and label.
+    void begin(const LoggedRun& run) const;
     void add(const LoggedRun& run) const;
     void note(const std::string& text) const;
+    /// The campaign has come to its end, or was stopped.
+    void end(bool is_whole) const;
     /// The runs, in their order; of a number that is there twice the later one. What is cut is left
     /// out.
     std::vector<LoggedRun> runs() const;
+    /// The run that began and did not end.
+    struct Begun {
+        std::string label, since;  ///< the second as utc_now() writes it
+        unsigned repetition = 0;
+    };
+    std::optional<Begun> begun() const;
+    /// The campaign came to its end, and did not go on after that.
+    bool is_whole() const;
 
 private:
     void append(const std::string& line) const;

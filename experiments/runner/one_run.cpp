@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "experiments/runner/record/spool.hpp"
-#include "workloads/catalogue/workload.hpp"
 #include "workloads/images/image_store.hpp"
 
 namespace ring3::experiment {
@@ -19,11 +18,9 @@ using record::Status;
 constexpr std::size_t most_console_bytes = std::size_t{16} << 20, most_console_lines = 100'000;
 
 void add_programs(record::RunRecord& run, const std::string& domain, const WorkloadChoice& choice) {
-    run.programs[domain] = choice.programs;
-    run.iterations = choice.iterations;
-    const Workload workload = read_workload(workloads_folder() / choice.name);
-    for (const auto& [name, program] : workload.programs)
-        if (program.higher_is_better) run.higher_is_better.push_back(name);
+    run.planned[domain] = {choice.programs, choice.iterations, choice.steady};
+    run.higher_is_better.insert(run.higher_is_better.end(), choice.higher_is_better.begin(),
+                                choice.higher_is_better.end());
 }
 
 Status status_of(Outcome::End end) {
@@ -61,6 +58,38 @@ private:
     std::vector<std::pair<std::string, std::string>> names_;
 };
 
+/// Keeps what a run tells, in its record and on the disk, and passes it on.
+class Recorder final : public Listener {
+public:
+    Recorder(record::RunRecord& run, record::Spool& spool, const Places& places, Listener& next)
+        : run_(run), spool_(spool), places_(places), next_(next) {}
+
+    bool is_too_much() const {
+        return bytes_ > most_console_bytes || run_.console.size() >= most_console_lines;
+    }
+    void line(const Line& line) override {
+        bytes_ += line.text.size() + 1;
+        if (is_too_much()) return;
+        run_.console.push_back({line.at.count(), line.domain, places_.without(line.text)});
+        spool_.append(record::block_of_line(run_.console.back()));
+        next_.line(line);
+    }
+    void sample(const MachineSample& sample) override {
+        run_.samples.push_back(sample);
+        spool_.append(record::block_of_sample(sample));
+        next_.sample(sample);
+    }
+    void progress(const Progress& progress) override { next_.progress(progress); }
+    bool wants_stop() override { return is_too_much() || next_.wants_stop(); }
+
+private:
+    record::RunRecord& run_;
+    record::Spool& spool_;
+    const Places& places_;
+    Listener& next_;
+    std::size_t bytes_ = 0;
+};
+
 }  // namespace
 
 record::RunRecord record_of(const Boot& boot) {
@@ -74,6 +103,7 @@ record::RunRecord record_of(const Boot& boot) {
     run.size = cell.size();
     run.clock = cell.clock;
     run.factors = cell.factors;
+    run.software = boot.software;
     run.descriptor = boot.descriptor.text;
     run.settings = boot.descriptor.settings;
     if (cell.workload != nullptr) add_programs(run, "", *cell.workload);
@@ -83,26 +113,16 @@ record::RunRecord record_of(const Boot& boot) {
 }
 
 Ran run_cell(const Boot& boot, Platform& platform, const std::filesystem::path& spool_path,
-             const Platform::Sink& sink, const Platform::WantsStop& wants_stop) {
+             Listener& listener) {
     record::RunRecord run = record_of(boot);
     record::Spool spool(spool_path);
     spool.append(record::block_of_begin(run));
     const Places places(boot.scratch);
-    std::size_t bytes = 0;
-    const auto is_too_much = [&] {
-        return bytes > most_console_bytes || run.console.size() >= most_console_lines;
-    };
-    const auto take = [&](const Line& line) {
-        bytes += line.text.size() + 1;
-        if (is_too_much()) return;
-        run.console.push_back({line.at.count(), line.domain, places.without(line.text)});
-        spool.append(record::block_of_line(run.console.back()));
-        sink(line);
-    };
-    const Outcome outcome = platform.run(boot, take, [&] { return is_too_much() || wants_stop(); });
+    Recorder recorder(run, spool, places, listener);
+    const Outcome outcome = platform.run(boot, recorder);
     run.status = status_of(outcome.end);
     run.reason = outcome.reason;
-    if (is_too_much()) {
+    if (recorder.is_too_much()) {
         run.status = Status::dnr;
         run.reason = "the guest's console printed without end";
     }

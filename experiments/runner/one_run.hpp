@@ -21,6 +21,6 @@ struct Ran {
 
 /// The record is also whole in the spool then.
 Ran run_cell(const Boot& boot, Platform& platform, const std::filesystem::path& spool,
-             const Platform::Sink& sink, const Platform::WantsStop& wants_stop);
+             Listener& listener);
 
 }  // namespace ring3::experiment

@@ -2,28 +2,18 @@
 #include "experiments/runner/plan.hpp"
 
 #include <algorithm>
-#include <map>
 
 #include <fmt/format.h>
 
 #include "experiments/runner/cache.hpp"
 #include "experiments/runner/campaign.hpp"
+#include "experiments/runner/time_left.hpp"
 #include "hv/base/errors.hpp"
 
 namespace ring3::experiment {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Seconds of a run by the cell's label, as the last campaign of this name took them.
-std::map<std::string, double> last_times(const Descriptor& descriptor, const fs::path& results) {
-    std::map<std::string, double> times;
-    const CampaignLog log(results_of(descriptor, results) / "latest" / "log.ndjson");
-    for (const LoggedRun& run : log.runs())
-        if (run.run.status != record::Status::skipped)
-            times[run.label] = static_cast<double>(run.host.wall_ns) / 1e9;
-    return times;
-}
 
 std::string state_of(const Descriptor& descriptor, const Cell& cell, BootFiles& files,
                      bool has_images) {
@@ -41,7 +31,7 @@ Plan plan_of(const Descriptor& descriptor, const fs::path& results) {
     BootFiles files([](const std::string&) {});
     Plan plan;
     plan.first = files.missing(descriptor, cells);
-    const auto times = last_times(descriptor, results);
+    const TimeLeft times(CampaignLog(results_of(descriptor, results) / "latest" / "log.ndjson"));
     bool is_known = true;
     double seconds = 0;
     for (const Cell& cell : cells) {
@@ -50,12 +40,10 @@ Plan plan_of(const Descriptor& descriptor, const fs::path& results) {
                             cell.clock,
                             descriptor.stopping.most,
                             state_of(descriptor, cell, files, plan.first.empty()),
-                            -1};
+                            times.of(cell.label())};
         if (cell.clock == "virtual") planned.runs = 1;
         if (planned.state.starts_with("skipped") || planned.state.starts_with("cached"))
             planned.runs = 0;
-        if (const auto time = times.find(planned.label); time != times.end())
-            planned.seconds = time->second;
         is_known &= planned.runs == 0 || planned.seconds >= 0;
         seconds += planned.runs * std::max(planned.seconds, 0.0);
         plan.runs += planned.runs;

@@ -73,13 +73,11 @@ Verification verify(const fs::path& run_file, CampaignListener& listener) {
             fmt::format("{}: its descriptor has no cell {}", run_file.string(), recorded.cell)};
     const Scratch scratch;
     BootFiles files([&](const std::string& text) { listener.note(text); });
-    const Boot boot = files.boot_of(descriptor, *cell, scratch.path() / "run");
+    Boot boot = files.boot_of(descriptor, *cell, scratch.path() / "run");
+    boot.software = files.software_of(boot);
     Verification result;
     result.again =
-        run_cell(
-            boot, *make_platform(*cell->platform), scratch.path() / "spool",
-            [&](const Line& line) { listener.line(line); }, [&] { return listener.wants_stop(); })
-            .record;
+        run_cell(boot, *make_platform(*cell->platform), scratch.path() / "spool", listener).record;
     record::write_run_file(scratch.path() / "again.h5", result.again);
     result.is_equal = bytes_of(run_file) == bytes_of(scratch.path() / "again.h5");
     if (!result.is_equal)

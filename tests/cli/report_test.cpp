@@ -60,6 +60,34 @@ TEST(ReportVerb, refuses_what_is_no_campaign) {
     EXPECT_EQ(run_ring3("report").code, 2);
 }
 
+/// The same runs on another image.
+analysis::Campaign on_image(analysis::Campaign campaign, const char* image,
+                            const std::string& platform = "") {
+    for (auto& run : campaign.runs)
+        if (platform.empty() || campaign.cell_of(run).platform == platform)
+            run.meta["software_image"] = image;
+    return campaign;
+}
+
+TEST(ReportVerb, answers_1_where_a_comparison_was_refused) {
+    const auto mixed = on_image(on_image(holding(), "old"), "new", "uml");
+    const Outcome outcome = run_ring3("report " + written("mixed", mixed));
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_THAT(outcome.shown, HasSubstr("refused    uml dbench is not compared with native: they "
+                                         "do not have the same image"));
+}
+
+TEST(CompareVerb, refuses_other_software_unless_that_is_the_question) {
+    const std::string a = written("old", on_image(holding(), "old"));
+    const std::string b = written("new", on_image(holding(), "new"));
+    const Outcome refused = run_ring3("compare " + a + " " + b);
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_THAT(refused.said, HasSubstr("did not run the same image in both"));
+    EXPECT_THAT(refused.said, HasSubstr("--differs image"));
+    EXPECT_EQ(run_ring3("compare --differs image " + a + " " + b).code, 0);
+    EXPECT_EQ(run_ring3("compare " + a + " " + a).code, 0);
+}
+
 TEST(ReportVerb, without_gnuplot_says_what_to_install) {
     const Outcome outcome =
         run_ring3("report " + written("plotless", holding()), "", "env PATH=/nowhere");

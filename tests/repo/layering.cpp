@@ -79,7 +79,7 @@ const std::vector<Door> doors = {
     {"boost/math", {"analysis/stats"}},
     {"Eigen/", {"analysis/stats"}},
     {"gnuplot-iostream.h", {"analysis/charts"}},
-    {"H5", {"experiments/runner/record", "analysis/load", "tests/support"}},
+    {"H5", {"experiments/runner/record", "analysis/load"}},
     {"hdf5", {"experiments/runner/record", "analysis/load"}},
     {"openssl/", {"hv/base"}},
     {"liburing.h", {"hv/io/block"}},

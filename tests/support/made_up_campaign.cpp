@@ -2,7 +2,9 @@
 #include "tests/support/made_up_campaign.hpp"
 
 #include <cmath>
+#include <initializer_list>
 #include <limits>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -116,17 +118,34 @@ void add_host(Campaign& campaign) {
              7'500'000'000, 400'000'000, 0.1, 0.9, run.noisy ? 0.4 : 0.01, 0});
 }
 
+Campaign campaign_of(const char* name, const char* title, const char* question,
+                     const char* baseline) {
+    Campaign campaign;
+    campaign.name = name;
+    campaign.title = title;
+    campaign.question = question;
+    campaign.baseline = baseline;
+    campaign.descriptor = fmt::format("name = \"{}\"\nquestion = \"{}\"\n", name, question);
+    campaign.generator = "ring3 0.1.0";
+    campaign.descriptor_sha256 = std::string(64, 'a');
+    return campaign;
+}
+
+/// The next run of a campaign, with a file, and nothing in it yet.
+Run next_run(const Campaign& campaign, std::uint32_t cell, std::uint32_t repetition) {
+    Run run;
+    run.run = static_cast<std::uint32_t>(campaign.runs.size() + 1);
+    run.cell = cell;
+    run.repetition = repetition;
+    run.file = fmt::format("run-{:04}.h5", run.run);
+    return run;
+}
+
 }  // namespace
 
 Campaign made_up_campaign() {
-    Campaign campaign;
-    campaign.name = "made-up";
-    campaign.title = "A campaign that nobody has run";
-    campaign.question = "How does a report look?";
-    campaign.baseline = "native";
-    campaign.descriptor = "name = \"made-up\"\nquestion = \"How does a report look?\"\n";
-    campaign.generator = "ring3 0.1.0";
-    campaign.descriptor_sha256 = std::string(64, 'a');
+    Campaign campaign = campaign_of("made-up", "A campaign that nobody has run",
+                                    "How does a report look?", "native");
     for (const Workload& workload : workloads())
         for (const Platform& platform : platforms)
             campaign.cells.push_back({static_cast<std::uint32_t>(campaign.cells.size()),
@@ -139,12 +158,8 @@ Campaign made_up_campaign() {
             const auto mixed = (cell.cell * 11 + repetition * 5) % campaign.cells.size();
             const Workload& workload = workloads()[mixed / std::size(platforms)];
             const Platform& platform = platforms[mixed % std::size(platforms)];
-            Run run;
-            run.run = static_cast<std::uint32_t>(campaign.runs.size() + 1);
-            run.cell = static_cast<std::uint32_t>(mixed);
-            run.repetition = repetition;
+            Run run = next_run(campaign, static_cast<std::uint32_t>(mixed), repetition);
             run.noisy = run.run == 17;
-            run.file = fmt::format("run-{:04}.h5", run.run);
             run.meta = {{"platform", platform.name}, {"workload", workload.name}};
             fill(run, workload, platform, random);
             spoil(run, platform, workload);
@@ -183,16 +198,45 @@ analysis::Columns made_up_events() {
     return events;
 }
 
+/// Two domains on one pCPU: the balloon of the second one follows its target, and its disk is busy
+/// now and then.
+std::map<std::string, analysis::Columns> made_up_series() {
+    const auto columns = [](std::initializer_list<const char*> names) {
+        analysis::Columns table;
+        for (const char* name : names) table.push_back({name, {}, {}});
+        return table;
+    };
+    analysis::Columns memory = columns({"time_ns", "domain", "populated_pages", "target_pages"});
+    analysis::Columns states = columns(
+        {"time_ns", "domain", "vcpu", "running_ns", "runnable_ns", "blocked_ns", "offline_ns"});
+    analysis::Columns rings =
+        columns({"time_ns", "domain", "device", "ring", "waiting", "in_flight", "size"});
+    const auto add = [](analysis::Columns& table, double at, const std::string& domain,
+                        std::initializer_list<double> numbers, std::size_t first) {
+        table[0].numbers.push_back(at);
+        table[1].texts.push_back(domain);
+        for (const double number : numbers) table[first++].numbers.push_back(number);
+    };
+    for (int i = 0; i < 200; ++i)
+        for (const int domain : {1, 2}) {
+            const double at = i * 2e7, share = domain == 1 ? 0.6 : 0.25;
+            const std::string name = domain == 1 ? "web" : "hog";
+            const double target = domain == 1 || i < 60 ? 16384 : i < 140 ? 8192 : 12288;
+            const double lag = domain == 2 && i >= 60 ? 8192 * std::exp((60 - i) / 6.0) : 0;
+            add(memory, at, name, {target + (i < 140 ? lag : 0), target}, 2);
+            add(states, at, name, {0, share * at, 0.3 * at, (0.7 - share) * at, 0}, 2);
+            rings[2].texts.emplace_back("vbd-51712");
+            rings[3].texts.emplace_back("q0");
+            add(rings, at, name, {domain == 2 ? i / 20 % 3 * 4.0 : 0, i % 7 * 2.0, 32}, 4);
+        }
+    return {{"memory", memory}, {"runstates", states}, {"rings", rings}};
+}
+
 }  // namespace
 
 Campaign made_up_sweep() {
-    Campaign campaign;
-    campaign.name = "made-up-sweep";
-    campaign.title = "A sweep that nobody has run";
-    campaign.question = "Which slice suits which scheduler?";
-    campaign.baseline = "ring3";
-    campaign.generator = "ring3 0.1.0";
-    campaign.descriptor_sha256 = std::string(64, 'b');
+    Campaign campaign = campaign_of("made-up-sweep", "A sweep that nobody has run",
+                                    "Which slice suits which scheduler?", "ring3");
     for (const char* scheduler : {"bvt", "credit2"})
         for (const int slice_us : {1000, 5000, 20000})
             for (const std::uint64_t seed : {1, 2, 3})
@@ -202,24 +246,13 @@ Campaign made_up_sweep() {
                      fmt::format("scheduler.name={};scheduler.slice_us={}", scheduler, slice_us)});
     for (const Cell& cell : campaign.cells)
         for (std::uint32_t repetition = 0; repetition < 2; ++repetition) {
-            Run run;
-            run.run = static_cast<std::uint32_t>(campaign.runs.size() + 1);
-            run.cell = cell.cell;
-            run.repetition = repetition;
-            run.file = fmt::format("run-{:04}.h5", run.run);
+            Run run = next_run(campaign, cell.cell, repetition);
             run.meta = {{"digest", fmt::format("{:064x}", cell.cell)}};
             const double value = 100 + 7.0 * (cell.cell / 3) + static_cast<double>(cell.seed);
             run.values.push_back({"", "conforming", "conforming", "connections", Better::higher,
                                   false, true, 0, value, none});
             if (run.run == 1) {
-                analysis::Columns memory{{"time_ns", {}, {}}, {"domain", {}, {}}, {"mib", {}, {}}};
-                for (int i = 0; i < 50; ++i)
-                    for (const int domain : {1, 2}) {
-                        memory[0].numbers.push_back(i * 2e7);
-                        memory[1].numbers.push_back(domain);
-                        memory[2].numbers.push_back(64 + domain * 20 * std::sin(i * 0.2));
-                    }
-                run.series["memory"] = memory;
+                run.series = made_up_series();
                 run.events = made_up_events();
             }
             campaign.runs.push_back(run);
@@ -228,18 +261,12 @@ Campaign made_up_sweep() {
 }
 
 Campaign made_up_domains() {
-    Campaign campaign;
-    campaign.name = "made-up-domains";
-    campaign.title = "Domains that nobody has run";
-    campaign.baseline = "ring3";
-    campaign.generator = "ring3 0.1.0";
+    Campaign campaign = campaign_of("made-up-domains", "Domains that nobody has run", "", "ring3");
     for (const int count : {1, 2, 4}) {
         const auto number = static_cast<std::uint32_t>(campaign.cells.size() + 1);
         campaign.cells.push_back({number, "ring3", "ring3", "domains", "", "virtual", 1,
                                   fmt::format("domains.count={}", count)});
-        Run run;
-        run.run = run.cell = number;
-        run.file = fmt::format("run-{:04}.h5", number);
+        Run run = next_run(campaign, number, 0);
         for (int domain = 1; domain <= count; ++domain)
             run.values.push_back({fmt::format("web{}", domain), "closed", "time", "s",
                                   Better::lower, false, true, 0, 1.1 * count + 0.01 * domain,

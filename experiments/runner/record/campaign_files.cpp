@@ -20,8 +20,8 @@ void write_index(const std::filesystem::path& path, const CampaignRecord& campai
     file.table("/differences", "In what platforms differ", difference_columns,
                campaign.differences);
     for (const Run& run : campaign.runs) {
-        const std::string name(run.file.view());
-        if (!name.empty()) file.link("/" + name.substr(0, name.find('.')), name);
+        const std::filesystem::path name(run.file.view());
+        if (!name.empty()) file.link("/" + name.stem().string(), name);
     }
     file.commit();
 }

@@ -221,6 +221,11 @@ void Hdf5File::commit() {
     if (!is_on_disk)
         throw std::system_error{error, std::generic_category(),
                                 fmt::format("cannot write {}", path_.string())};
+    close();
+}
+
+void Hdf5File::close() {
+    guarded(path_, [&] { open_->file.close(); });
     std::filesystem::rename(unfinished_, path_);
     open_.reset();
 }

@@ -43,6 +43,8 @@ public:
 
     /// Closes it, waits for the disk and gives it its name.
     void commit();
+    /// The same without the wait, for what can be made again.
+    void close();
 
 private:
     void write_table(const std::string& path, const std::string& title,

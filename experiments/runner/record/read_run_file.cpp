@@ -15,7 +15,6 @@ RecordedRun read_run_file(const std::filesystem::path& path) {
     run.clock = meta.at("clock");
     run.cell = static_cast<std::uint32_t>(std::stoul(meta.at("cell")));
     run.console = file.bytes("/console");
-    run.values = file.rows<Value>("/result/values", value_columns);
     std::istringstream settings(file.text("/meta/settings"));
     for (std::string line; std::getline(settings, line);) run.settings.push_back(line);
     return run;

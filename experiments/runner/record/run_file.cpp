@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include <cstddef>
 #include <cstdlib>
 
 #include <fmt/format.h>
 
 #include "experiments/runner/record/hdf5_file.hpp"
 #include "experiments/runner/record/run_record.hpp"
+#include "experiments/runner/record/steady.hpp"
 #include "hv/base/sha256.hpp"
 #include "hv/trace/file.hpp"
 
@@ -36,6 +36,8 @@ void write_meta(Hdf5File& file, const RunRecord& record) {
     file.attribute("/meta", "status", status_names.at(static_cast<std::size_t>(record.status)));
     file.attribute("/meta", "reason", record.reason);
     file.attribute("/meta", "exit_code", static_cast<std::uint64_t>(record.exit_code));
+    for (const auto& [what, version] : record.software)
+        file.attribute("/meta", "software_" + what, version);
     for (const auto& [name, value] : record.facts) {
         const bool is_number = value.find_first_not_of("0123456789") == std::string::npos;
         if (is_number && value.size() < 20)
@@ -51,48 +53,45 @@ void write_meta(Hdf5File& file, const RunRecord& record) {
     file.text("/meta/command", record.command);
 }
 
-/// What the events of this version are, so that a file explains itself.
-struct EventRow {
-    std::uint16_t code;
-    Text<32> name;
-    Text<96> meaning;
-    Text<24> first, second, third;
-};
-#define RING3_COLUMN(Row, name, kind) \
-    Column { #name, Kind::kind, offsetof(Row, name), sizeof(Row::name) }
-constexpr std::array event_row_columns{
-    RING3_COLUMN(EventRow, code, u16),     RING3_COLUMN(EventRow, name, text),
-    RING3_COLUMN(EventRow, meaning, text), RING3_COLUMN(EventRow, first, text),
-    RING3_COLUMN(EventRow, second, text),  RING3_COLUMN(EventRow, third, text),
-};
-struct TraceRow {
-    std::uint64_t time_ns;
-    std::uint16_t pcpu, domain, vcpu, event;
-    std::uint64_t first, second, third;
-};
-constexpr std::array trace_columns{
-    RING3_COLUMN(TraceRow, time_ns, u64), RING3_COLUMN(TraceRow, pcpu, u16),
-    RING3_COLUMN(TraceRow, domain, u16),  RING3_COLUMN(TraceRow, vcpu, u16),
-    RING3_COLUMN(TraceRow, event, event), RING3_COLUMN(TraceRow, first, u64),
-    RING3_COLUMN(TraceRow, second, u64),  RING3_COLUMN(TraceRow, third, u64),
-};
-#undef RING3_COLUMN
-
 void write_trace(Hdf5File& file, const std::filesystem::path& path) {
     const trace::File events = trace::read_file(path);
     file.group("/trace");
-    std::vector<EventRow> dictionary;
+    std::vector<EventKind> dictionary;
     for (const trace::EventInfo& info : trace::events())
         dictionary.push_back({static_cast<std::uint16_t>(info.event), info.name, info.meaning,
                               info.arguments[0].name, info.arguments[1].name,
                               info.arguments[2].name});
-    file.table("/trace/dictionary", "Events and their arguments", event_row_columns, dictionary);
-    std::vector<TraceRow> rows;
+    file.table("/trace/dictionary", "Events and their arguments", event_kind_columns, dictionary);
+    std::vector<TraceEvent> rows;
     for (const trace::Record& record : events.records)
         rows.push_back({record.time_ns, record.pcpu, record.domain, record.vcpu,
                         static_cast<std::uint16_t>(record.event), record.arguments[0],
                         record.arguments[1], record.arguments[2]});
-    file.table("/trace/events", "Events", trace_columns, rows);
+    file.table("/trace/events", "Events", trace_event_columns, rows);
+}
+
+void write_series(Hdf5File& file, const std::vector<MachineSample>& samples) {
+    std::vector<MemorySample> memory;
+    std::vector<RunStateSample> run_states;
+    std::vector<RingSample> rings;
+    const auto ns = [](Duration time) { return static_cast<std::uint64_t>(time.count()); };
+    for (const MachineSample& sample : samples)
+        for (const DomainSample& domain : sample.domains) {
+            const std::uint64_t at = ns(sample.at.time_since_epoch());
+            memory.push_back({at, domain.name, domain.memory.raw, domain.target.raw});
+            std::uint32_t vcpu = 0;
+            for (const auto& states : domain.run_states)
+                run_states.push_back({at, domain.name, vcpu++, ns(states[0]), ns(states[1]),
+                                      ns(states[2]), ns(states[3])});
+            for (const auto& [device, depth] : domain.rings)
+                rings.push_back({at, domain.name, device, depth.ring, depth.waiting,
+                                 depth.in_flight, depth.size});
+        }
+    file.group("/series");
+    file.table("/series/memory", "Memory of domains over time", memory_sample_columns, memory);
+    file.table("/series/runstates", "Time of vCPUs in each state", run_state_sample_columns,
+               run_states);
+    file.table("/series/rings", "Depths of rings over time", ring_sample_columns, rings);
 }
 
 }  // namespace
@@ -101,9 +100,12 @@ void write_run_file(const std::filesystem::path& path, const RunRecord& record) 
     Hdf5File file(path, run_format, sha256_hex(record.descriptor));
     write_meta(file, record);
     file.group("/result");
-    file.table("/result/values", "Values by program, metric and iteration", value_columns,
-               values_of(record));
+    const std::vector<Value> values = values_of(record);
+    file.table("/result/values", "Values by program, metric and iteration", value_columns, values);
+    if (const std::vector<Steady> rows = steady_rows(record, values); !rows.empty())
+        file.table("/result/steady", "Where iterations became steady", steady_columns, rows);
     file.bytes("/console", console_text(record));
+    if (!record.samples.empty()) write_series(file, record.samples);
     if (!record.trace.empty()) write_trace(file, record.trace);
     file.commit();
 }

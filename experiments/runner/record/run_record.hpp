@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "analysis/load/layout.hpp"
+#include "experiments/descriptor/descriptor.hpp"
+#include "hv/machine/sampler.hpp"
 
 namespace ring3::record {
 
@@ -23,15 +25,22 @@ struct RunRecord {
     std::uint32_t cell = 0;
     std::uint64_t seed = 0;
     std::string platform, platform_kind, workload, size, clock, factors;
-    std::string descriptor;             ///< the file's text
-    std::vector<std::string> settings;  ///< --set
-    unsigned iterations = 0;
-    /// The programs that each domain was to run, and whose values are better when higher.
-    std::map<std::string, std::vector<std::string>> programs;
+    std::map<std::string, std::string> software;  ///< what must be the same in a comparison
+    std::string descriptor;                       ///< the file's text
+    std::vector<std::string> settings;            ///< --set
+    /// What each domain was to run.
+    struct Planned {
+        std::vector<std::string> programs;
+        unsigned iterations = 0;
+        experiment::SteadyRule steady;
+    };
+    std::map<std::string, Planned> planned;
+    /// Programs whose values are better when higher.
     std::vector<std::string> higher_is_better;
 
     // What came of it.
     std::vector<ConsoleLine> console;
+    std::vector<MachineSample> samples;  ///< of a ring3 machine
     Status status = Status::interrupted;
     std::string reason;
     int exit_code = 0;
@@ -43,9 +52,10 @@ struct RunRecord {
 /// Where the events of a run are kept, beside its spool.
 std::filesystem::path trace_beside(const std::filesystem::path& spool);
 
-/// The blocks of a spool: what is to be run first, then the lines, then the end.
+/// The blocks of a spool: what is to be run first, then lines and samples, then the end.
 std::string block_of_begin(const RunRecord& record);
 std::string block_of_line(const ConsoleLine& line);
+std::string block_of_sample(const MachineSample& sample);
 std::string block_of_end(const RunRecord& record);
 /// From a spool. A run that has no end in it was interrupted.
 RunRecord record_from(const std::filesystem::path& spool);
@@ -62,7 +72,6 @@ struct RecordedRun {
     std::string descriptor, clock, console;
     std::vector<std::string> settings;
     std::uint32_t cell = 0;
-    std::vector<Value> values;
 };
 RecordedRun read_run_file(const std::filesystem::path& path);
 

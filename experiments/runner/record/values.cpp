@@ -108,11 +108,11 @@ void judge(RunRecord& record, const std::vector<Value>& values) {
         }
     }
     if (record.status != Status::ok) return;
-    for (const auto& [domain, programs] : record.programs) {
-        for (const std::string& program : programs) {
-            const auto is_last = [&, &of = domain](const Value& value) {
+    for (const auto& [domain, planned] : record.planned) {
+        for (const std::string& program : planned.programs) {
+            const auto is_last = [&, &of = domain, last = planned.iterations](const Value& value) {
                 return value.domain.view() == of && value.program.view() == program &&
-                       value.iteration + 1 == record.iterations;
+                       value.iteration + 1 == last;
             };
             if (std::ranges::any_of(values, is_last)) continue;
             record.status = Status::dnr;

@@ -71,9 +71,12 @@ TEST(LoadedCampaign, has_the_columns_of_series) {
     test::write_campaign(test::made_up_sweep(), folder);
     const Campaign loaded = load_campaign(folder);
     const Columns& memory = loaded.runs[0].series.at("memory");
-    ASSERT_EQ(memory.size(), 3u);
+    ASSERT_EQ(memory.size(), 4u);
     EXPECT_EQ(memory[0].name, "time_ns");
-    EXPECT_EQ(memory[2].numbers, test::made_up_sweep().runs[0].series["memory"][2].numbers);
+    EXPECT_EQ(memory[1].texts, test::made_up_sweep().runs[0].series["memory"][1].texts);
+    EXPECT_EQ(memory[3].numbers, test::made_up_sweep().runs[0].series["memory"][3].numbers);
+    EXPECT_TRUE(loaded.runs[0].series.contains("runstates"));
+    EXPECT_TRUE(loaded.runs[0].series.contains("rings"));
 }
 
 TEST(LoadedCampaign, that_is_not_there_is_told_with_what_one_is) {
@@ -102,10 +105,10 @@ TEST(LoadedCampaign, of_another_kind_or_version_is_refused) {
     const fs::path newer = written("newer");
     {
         const H5::H5File file{(newer / "run-0003.h5").string(), H5F_ACC_RDWR};
-        const std::uint32_t version = 2;
+        const std::uint64_t version = 2;
         file.openGroup("/")
             .openAttribute("format_version")
-            .write(H5::PredType::NATIVE_UINT32, &version);
+            .write(H5::PredType::NATIVE_UINT64, &version);
     }
     EXPECT_THAT(complaint(newer),
                 AllOf(HasSubstr("run-0003.h5"), HasSubstr("version 2"), HasSubstr("reads 1")));

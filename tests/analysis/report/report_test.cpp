@@ -87,9 +87,15 @@ TEST(Report, of_a_sweep_has_curves_and_a_map_and_what_changes_over_time) {
     EXPECT_THAT(markdown, HasSubstr("(curve-ring3-SPEC-WEB99-scheduler-slice-us.svg)"));
     EXPECT_THAT(markdown,
                 HasSubstr("(map-ring3-SPEC-WEB99-scheduler-slice-us-scheduler-name.svg)"));
-    EXPECT_THAT(markdown, HasSubstr("(series-1-memory-mib.svg)"));
-    for (const char* name : {"(schedule-1.svg)", "(shares-1.svg)", "(memory-1.svg)"})
+    for (const char* name : {"(schedule-1.svg)", "(shares-1.svg)", "(memory-1.svg)",
+                             "(runstates-1.svg)", "(rings-1.svg)"})
         EXPECT_THAT(markdown, HasSubstr(name));
+    // From the series: MiB of each domain, and the target that a balloon did not reach at once.
+    const std::string memory = content(folder / "report" / "memory-1.dat");
+    EXPECT_THAT(memory, HasSubstr("# web: x y"));
+    EXPECT_THAT(memory, HasSubstr("# hog, target: x y"));
+    EXPECT_THAT(memory, Not(HasSubstr("# web, target")));
+    EXPECT_THAT(memory, HasSubstr("\n3.98 48 48 48\n"));
     // The virtual clock's repetitions are no observations: three seeds, not six runs.
     EXPECT_THAT(markdown, HasSubstr("| 3 x 1 |"));
 }
@@ -122,6 +128,35 @@ TEST(Report, of_an_incomplete_suite_gives_no_score) {
     const std::string markdown = content(write_report(written(campaign)).markdown);
     EXPECT_THAT(markdown, HasSubstr("no score: 1 of 4 missing"));
     EXPECT_THAT(markdown, HasSubstr("qemu incomplete"));
+}
+
+TEST(Report, makes_no_ratio_of_software_that_differs) {
+    Campaign campaign = test::made_up_campaign();
+    for (auto& run : campaign.runs)
+        run.meta["software_image"] = campaign.cell_of(run).platform == "ring3" ? "new" : "old";
+    const ReportOutcome outcome = write_report(written(campaign));
+    const std::string markdown = content(outcome.markdown);
+    EXPECT_THAT(markdown, HasSubstr("Refused: ring3 kernel-build is not compared with native"));
+    EXPECT_THAT(markdown, HasSubstr("| refused |"));
+    EXPECT_THAT(markdown, HasSubstr("0.46"));  // what it measured is there all the same
+    EXPECT_EQ(outcome.refusals.size(), 6u);
+    for (const ClaimResult& claim : outcome.claims)
+        EXPECT_EQ(claim.verdict, Verdict::undecided) << claim.claim.name;
+}
+
+TEST(Report, tells_where_iterations_became_steady) {
+    Campaign campaign = test::made_up_campaign();
+    for (auto& run : campaign.runs)
+        if (campaign.cell_of(run).workload == "kernel-build" && run.status == Status::ok) {
+            const bool is_uml = campaign.cell_of(run).platform == "uml";
+            run.steady = {{"", "build", "time", !is_uml, is_uml ? 3u : 1u, 2, 0.01, 0.02}};
+        }
+    const std::string markdown = content(write_report(written(campaign)).markdown);
+    EXPECT_THAT(markdown, HasSubstr("## Steady states"));
+    EXPECT_THAT(markdown, HasSubstr("| kernel-build | build | ring3 | 6 of 6 | 2 | 2 |"));
+    EXPECT_THAT(markdown, HasSubstr("| kernel-build | build | uml | 0 of 6 | - | 2 |"));
+    EXPECT_THAT(markdown, HasSubstr("uml kernel-build: 6 series were never steady by the rule"));
+    EXPECT_THAT(markdown, HasSubstr("not steady"));
 }
 
 TEST(Report, of_a_campaign_without_a_single_value_is_still_one) {

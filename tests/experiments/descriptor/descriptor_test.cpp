@@ -118,6 +118,62 @@ TEST(Descriptor, refuses_claims_without_a_bound_and_points_that_no_cell_has) {
                 HasSubstr("\"7\" is no value of the sweep's scheduler.slice_us"));
 }
 
+TEST(Descriptor, wants_to_know_in_what_a_command_differs_that_is_compared_with_others) {
+    const auto with = [](const std::string& command, const std::string& more = "") {
+        return errors_of(small + "[platforms.other]\nkind = \"command\"\ncommand = [" + command +
+                         "]\n" + more);
+    };
+    const std::string whole =
+        "'vmm', '{kernel}', '{ramdisk}', '{disk}', '-m', '{memory_mib}', '-c', '{vcpus}', "
+        "'{words}'";
+    EXPECT_THAT(with(whole), "");
+    const std::string own = with("'vmrun', 'start', '{disk}'");
+    EXPECT_THAT(own, HasSubstr("small.toml:12:"));
+    EXPECT_THAT(own, HasSubstr("brings its own kernel, memory, vcpus, words"));
+    EXPECT_THAT(own, HasSubstr("[platforms.other.differs] kernel = "));
+    EXPECT_THAT(with("'vmrun', '{kernel}', '{ramdisk}', '{memory_mib}', '{vcpus}', '{words}'",
+                     "differs = { image = \"its own Debian\" }\n"),
+                "");
+    EXPECT_THAT(with(whole, "differs = { kernl = \"6.12\" }\n"),
+                HasSubstr("did you mean \"kernel\"?"));
+    // Alone it is compared with nobody.
+    EXPECT_THAT(errors_of("[experiment]\nname='x'\n[platforms.own]\nkind='command'\n"
+                          "command=['vmm']\n[[workloads]]\nname='dbench'\n"),
+                "");
+}
+
+TEST(Descriptor, wants_to_know_whether_a_tree_of_the_users_is_what_is_in_his_disk) {
+    const std::string own = small + "[guest]\ndisk = '/d'\ntree = '/t'\n";
+    EXPECT_THAT(errors_of(own), HasSubstr("brings its own image"));
+    EXPECT_THAT(errors_of(own + "[platforms.native.differs]\nimage = 'unpacked by hand'\n"), "");
+}
+
+TEST(Descriptor, has_a_rule_for_steady_states_that_can_hold) {
+    const auto with = [](const std::string& rule) { return errors_of(small + rule); };
+    const Descriptor descriptor =
+        parse_descriptor("small.toml", small + "iterations = 20\nsteady = {window = 6}\n");
+    const SteadyRule& rule = descriptor.workloads.at(0).steady;
+    EXPECT_EQ(rule.window, 6U);
+    EXPECT_EQ(rule.variation, 0.02);
+    EXPECT_EQ(rule.drift, 0.02);
+    EXPECT_EQ(parse_descriptor("small.toml", small).workloads.at(0).steady.window, 0U);
+    EXPECT_THAT(with("iterations = 4\nsteady = {window = 6}\n"),
+                HasSubstr("fewer than the window of 6"));
+    EXPECT_THAT(with("iterations = 9\nsteady = {windw = 6}\n"),
+                HasSubstr("did you mean \"window\"?"));
+    EXPECT_THAT(with("iterations = 9\nsteady = {window = 2}\n"), HasSubstr("window"));
+}
+
+TEST(Descriptor, refuses_a_stopping_rule_that_can_never_hold) {
+    const auto with = [](const std::string& rule) {
+        return errors_of("[experiment]\nname='x'\nstop=" + rule +
+                         "\n[platforms.native]\n[[workloads]]\nname='dbench'\n");
+    };
+    EXPECT_THAT(with("{most = 5, least = 2}"), HasSubstr("below 6 runs"));
+    EXPECT_THAT(with("{most = 8, least = 9}"), HasSubstr("less than"));
+    EXPECT_THAT(with("{}"), "");
+}
+
 TEST(Descriptor, lets_several_domains_run_on_ring3_alone) {
     const std::string domains = "[[domains]]\nname='a'\nworkload='dbench'\n";
     EXPECT_THAT(errors_of("[experiment]\nname='x'\n[platforms.uml]\n" + domains),

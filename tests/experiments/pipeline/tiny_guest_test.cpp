@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The whole way on a real kernel: from a descriptor to files that repeat, with a guest whose first
 // process prints what a workload would.
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -40,9 +42,12 @@ class Quiet final : public CampaignListener {
 public:
     void note(const std::string& text) override { notes += text; }
     void line(const Line&) override { ++lines; }
+    void sample(const MachineSample&) override { ++samples; }
+    void progress(const Progress& progress) override { progress_ = progress; }
 
     std::string notes;
-    std::size_t lines = 0;
+    std::size_t lines = 0, samples = 0;
+    Progress progress_;
 };
 
 class TinyGuest : public testing::Test {
@@ -127,6 +132,53 @@ TEST_F(TinyGuest, is_not_changed_by_tracing_and_leaves_its_events) {
     EXPECT_GT(traced.runs[0].events[0].numbers.size(), 1000U);
     EXPECT_EQ(plain.runs[0].meta.at("digest"), traced.runs[0].meta.at("digest"));
     EXPECT_EQ(plain.runs[0].meta.at("virtual_ns"), traced.runs[0].meta.at("virtual_ns"));
+}
+
+/// The numbers of a column of a series.
+const std::vector<double>& column(const analysis::Run& run, const char* series, const char* name) {
+    const analysis::Columns& table = run.series.at(series);
+    return std::ranges::find(table, name, &analysis::Column::name)->numbers;
+}
+
+TEST_F(TinyGuest, leaves_series_that_change_nothing_of_it_and_repeat) {
+    Quiet watcher;
+    const auto never =
+        analysis::load_campaign(run(descriptor({"experiment.series_ms=0"}), watcher));
+    const fs::path often_folder = run(descriptor({"experiment.series_ms=5"}), watcher);
+    const auto often = analysis::load_campaign(often_folder);
+    EXPECT_TRUE(never.runs[0].series.empty());
+    EXPECT_EQ(never.runs[0].meta.at("digest"), often.runs[0].meta.at("digest"));
+    EXPECT_EQ(never.runs[0].meta.at("virtual_ns"), often.runs[0].meta.at("virtual_ns"));
+    EXPECT_GT(watcher.samples, 20U);
+
+    const analysis::Run& one = often.runs[0];
+    // 96 MiB in pages, all of the time; nobody moves the balloon.
+    for (const double pages : column(one, "memory", "populated_pages")) EXPECT_EQ(pages, 24576);
+    EXPECT_EQ(column(one, "memory", "target_pages"), column(one, "memory", "populated_pages"));
+    // Once in each 5 ms, to the end of the run; a vCPU is always in one of its states.
+    const auto& times = column(one, "runstates", "time_ns");
+    for (std::size_t i = 1; i < times.size(); ++i)
+        EXPECT_TRUE(std::floor(times[i] / 5e6) > std::floor(times[i - 1] / 5e6) ||
+                    i + 1 == times.size());
+    EXPECT_EQ(times.back(), std::stod(one.meta.at("virtual_ns")));
+    for (std::size_t i = 0; i < times.size(); ++i)
+        EXPECT_EQ(column(one, "runstates", "running_ns")[i] +
+                      column(one, "runstates", "runnable_ns")[i] +
+                      column(one, "runstates", "blocked_ns")[i] +
+                      column(one, "runstates", "offline_ns")[i],
+                  times[i]);
+    EXPECT_GT(column(one, "runstates", "running_ns").back(), 0);
+    EXPECT_FALSE(column(one, "rings", "size").empty());
+
+    // Not out of the cache: made again, byte for byte.
+    EXPECT_TRUE(verify(often_folder / "run-0001.h5", watcher).is_equal);
+}
+
+TEST_F(TinyGuest, says_how_far_it_is_while_it_runs) {
+    Quiet watcher;
+    run(descriptor(), watcher);
+    EXPECT_GT(watcher.progress_.instructions, 1'000'000U);
+    EXPECT_GT(watcher.progress_.time.count(), 0);
 }
 
 TEST_F(TinyGuest, is_another_one_with_another_memory) {

@@ -8,46 +8,31 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
+#include "experiments/runner/campaign_status.hpp"
 #include "experiments/runner/verify.hpp"
 #include "hv/base/errors.hpp"
 #include "tests/support/program.hpp"
+#include "tests/support/script_experiment.hpp"
 
 namespace ring3::experiment {
 namespace {
 
 namespace fs = std::filesystem;
 using record::Status;
+using test::prints_results;
+using test::script_experiment;
+using test::script_platform;
 using testing::HasSubstr;
-
-/// What a guest prints that runs gzip twice.
-std::string prints_results(const std::string& result = "seconds=0.100000 output=ok") {
-    return fmt::format(
-        "for i in 1 2; do echo start spec-int-like gzip test; echo end spec-int-like gzip test; "
-        "echo result spec-int-like gzip test {}; done; echo workloads: end 0",
-        result);
-}
-
-std::string platform(const std::string& name, const std::string& script) {
-    return fmt::format("[platforms.{}]\nkind = 'command'\ncommand = ['sh', '-c', '''{}''']\n", name,
-                       script);
-}
-
-std::string descriptor_text(const std::string& platforms, const std::string& more = "") {
-    return fmt::format(
-        "[experiment]\nname = 'small'\nrepetitions = 2\ntimeout_s = 2\n{}\n[guest]\n"
-        "kernel = '/bin/true'\nramdisk = '/bin/true'\ndisk = '/bin/true'\n{}"
-        "[[workloads]]\nname = 'spec-int-like'\nprograms = ['gzip']\n",
-        more, platforms);
-}
 
 class Watcher final : public CampaignListener {
 public:
     void note(const std::string& text) override { notes += text + "\n"; }
-    void turn_begins(std::size_t, std::size_t, const Turn&) override { ++turns; }
+    void turn_begins(const Position&, const Turn&) override { ++turns; }
     bool wants_stop() override { return turns > stop_after; }
 
     std::string notes;
@@ -64,11 +49,11 @@ protected:
 
     Descriptor descriptor(const std::string& platforms,
                           const std::vector<std::string>& settings = {}) const {
-        return parse_descriptor("small.toml", descriptor_text(platforms), settings);
+        return parse_descriptor("small.toml", script_experiment(platforms), settings);
     }
     /// The status of each run of an experiment with this one platform, and why.
     LoggedRun only_run(const std::string& script, const std::vector<std::string>& settings = {}) {
-        const Descriptor text = descriptor(platform("only", script), settings);
+        const Descriptor text = descriptor(script_platform("only", script), settings);
         Campaign campaign(text, new_folder(text, results_), watcher_);
         EXPECT_TRUE(campaign.run());
         return campaign.runs().at(0);
@@ -79,8 +64,8 @@ protected:
 };
 
 TEST_F(CampaignTest, records_every_repetition_of_every_platform) {
-    const Descriptor text =
-        descriptor(platform("one", prints_results()) + platform("two", prints_results()));
+    const Descriptor text = descriptor(script_platform("one", prints_results()) +
+                                       script_platform("two", prints_results()));
     Campaign campaign(text, new_folder(text, results_), watcher_);
     EXPECT_TRUE(campaign.run());
     ASSERT_EQ(campaign.runs().size(), 4U);
@@ -130,9 +115,10 @@ TEST_F(CampaignTest, ends_a_guest_that_prints_without_end) {
 }
 
 TEST_F(CampaignTest, skips_a_platform_that_is_not_there_and_says_why) {
-    const Descriptor text =
-        descriptor("[platforms.absent]\nkind='command'\ncommand=['no-such-hypervisor']\n" +
-                   platform("one", prints_results()));
+    const Descriptor text = descriptor(
+        "[platforms.absent]\nkind='command'\ncommand=['no-such-hypervisor', '{kernel}',"
+        "'{ramdisk}', '{disk}', '{memory_mib}', '{vcpus}', '{words}']\n" +
+        script_platform("one", prints_results()));
     Campaign campaign(text, new_folder(text, results_), watcher_);
     EXPECT_TRUE(campaign.run());
     EXPECT_THAT(watcher_.notes, HasSubstr("no-such-hypervisor"));
@@ -142,8 +128,8 @@ TEST_F(CampaignTest, skips_a_platform_that_is_not_there_and_says_why) {
 }
 
 TEST_F(CampaignTest, stops_when_asked_and_goes_on_with_what_is_missing) {
-    const Descriptor text =
-        descriptor(platform("one", prints_results()) + platform("two", prints_results()));
+    const Descriptor text = descriptor(script_platform("one", prints_results()) +
+                                       script_platform("two", prints_results()));
     const fs::path folder = new_folder(text, results_);
     watcher_.stop_after = 2;
     EXPECT_FALSE(Campaign(text, folder, watcher_).run());
@@ -163,7 +149,7 @@ TEST_F(CampaignTest, repeats_what_failed_only_when_asked) {
     const fs::path flag = results_ / "works";
     const std::string script =
         fmt::format("test -e {} || exit 3; {}", flag.string(), prints_results());
-    const Descriptor text = descriptor(platform("one", script));
+    const Descriptor text = descriptor(script_platform("one", script));
     const fs::path folder = new_folder(text, results_);
     Campaign(text, folder, watcher_).run();
     std::ofstream{flag} << '\n';
@@ -181,10 +167,10 @@ TEST_F(CampaignTest, repeats_what_failed_only_when_asked) {
 }
 
 TEST_F(CampaignTest, does_not_go_on_with_another_descriptor) {
-    const Descriptor text = descriptor(platform("one", prints_results()));
+    const Descriptor text = descriptor(script_platform("one", prints_results()));
     const fs::path folder = new_folder(text, results_);
     Campaign(text, folder, watcher_).run();
-    const Descriptor other = descriptor(platform("one", "true"));
+    const Descriptor other = descriptor(script_platform("one", "true"));
     Campaign changed(other, folder, watcher_);
     EXPECT_THROW(changed.resume(Campaign::Resume::missing, false), ConfigError);
     EXPECT_NO_THROW(changed.resume(Campaign::Resume::missing, true));
@@ -192,35 +178,104 @@ TEST_F(CampaignTest, does_not_go_on_with_another_descriptor) {
                  ConfigError);
 }
 
+/// Runs of one cell whose times are spread by so much.
+std::string jumps(int percent) {
+    return fmt::format(
+        "n=$(cat {{scratch}}/../../../n 2>/dev/null || echo 0); "
+        "echo $((n + 1)) >{{scratch}}/../../../n; for i in 1 2; do "
+        "echo start spec-int-like gzip test; echo end spec-int-like gzip test; "
+        "echo value spec-int-like gzip test speed x $((100 + n * {} % 30)); "
+        "echo result spec-int-like gzip test output=ok; done; echo workloads: end 0",
+        percent);
+}
+
+TEST_F(CampaignTest, repeats_until_the_stopping_rule_holds_and_no_longer) {
+    const std::string text =
+        "[experiment]\nname = 'small'\ntimeout_s = 5\n"
+        "stop = {least = 3, most = 12, relative_interval = 0.02}\n[guest]\nkernel = '/bin/true'\n"
+        "ramdisk = '/bin/true'\ndisk = '/bin/true'\n[[workloads]]\nname = 'spec-int-like'\n"
+        "programs = ['gzip']\n";
+    const auto runs = [&](int percent) {
+        fs::remove(results_ / "n");
+        const Descriptor one =
+            parse_descriptor("small.toml", text + script_platform("one", jumps(percent)));
+        Campaign campaign(one, new_folder(one, results_), watcher_);
+        EXPECT_TRUE(campaign.run());
+        return campaign.runs().size();
+    };
+    EXPECT_EQ(runs(0), 6U);
+    EXPECT_EQ(runs(7), 12U);
+}
+
+TEST_F(CampaignTest, is_worked_on_by_one_process_at_a_time) {
+    const Descriptor text = descriptor(script_platform("one", prints_results()));
+    const fs::path folder = new_folder(text, results_);
+    Campaign(text, folder, watcher_).run();
+    EXPECT_FALSE(fs::exists(folder / "running"));
+    const std::string file = (results_ / "small.toml").string();
+    std::ofstream(file) << script_experiment(script_platform("one", prints_results()));
+    {
+        const CampaignLock lock(folder);
+        const test::Outcome other =
+            test::run_ring3(fmt::format("run --resume --results {} {}", results_.string(), file));
+        EXPECT_EQ(other.code, 4);
+        EXPECT_THAT(other.said, HasSubstr(fmt::format("the process {} is at work", ::getpid())));
+    }
+    const test::Outcome status = test::run_ring3("status --json " + folder.string());
+    EXPECT_THAT(status.shown, HasSubstr("\"state\": \"whole\""));
+}
+
+TEST_F(CampaignTest, is_seen_from_outside_while_it_runs) {
+    const std::string slow = "sleep 0.3; " + prints_results();
+    const std::string file = (results_ / "small.toml").string();
+    std::ofstream(file) << script_experiment(script_platform("one", slow) +
+                                             script_platform("two", "exit 3"));
+    const std::string words = fmt::format("run --results {} {}", results_.string(), file);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const test::Outcome outcome = test::run_ring3(words);
+        ::_exit(outcome.code);
+    }
+    const fs::path latest = results_ / "small" / "latest";
+    bool was_running = false, was_in_a_run = false;
+    int status = 0;
+    while (::waitpid(child, &status, WNOHANG) == 0) {
+        ::usleep(20'000);
+        if (!fs::exists(latest / "plan.json")) continue;
+        const CampaignStatus seen = status_of(latest);
+        was_running |= seen.state == CampaignStatus::State::running && seen.sum().left > 0;
+        was_in_a_run |= seen.now && seen.now->label == "one/spec-int-like/test";
+    }
+    EXPECT_TRUE(WIFEXITED(status));
+    EXPECT_TRUE(was_running);
+    EXPECT_TRUE(was_in_a_run);
+    const CampaignStatus at_end = status_of(latest);
+    EXPECT_EQ(at_end.state, CampaignStatus::State::whole);
+    EXPECT_EQ(at_end.sum().ok, 2U);
+    EXPECT_EQ(at_end.sum().failed, 2U);
+    EXPECT_EQ(at_end.sum().left, 0U);
+    EXPECT_THAT(at_end.cells.at(1).reason, HasSubstr("code 3"));
+}
+
+TEST_F(CampaignTest, that_was_stopped_has_runs_left) {
+    const Descriptor text = descriptor(script_platform("one", prints_results()) +
+                                       script_platform("two", prints_results()));
+    const fs::path folder = new_folder(text, results_);
+    watcher_.stop_after = 1;
+    EXPECT_FALSE(Campaign(text, folder, watcher_).run());
+    const CampaignStatus status = status_of(folder);
+    EXPECT_EQ(status.state, CampaignStatus::State::stopped);
+    EXPECT_EQ(status.sum().ok + status.sum().left, 4U);
+    EXPECT_GE(status.seconds_left, 0);
+    EXPECT_THROW(status_of(results_), ConfigError);
+}
+
 TEST_F(CampaignTest, cannot_verify_what_was_timed_by_a_wall_clock) {
-    const Descriptor text = descriptor(platform("one", prints_results()));
+    const Descriptor text = descriptor(script_platform("one", prints_results()));
     Campaign campaign(text, new_folder(text, results_), watcher_);
     campaign.run();
     EXPECT_THROW(verify(campaign.folder() / "run-0001.h5", watcher_), ConfigError);
     EXPECT_THROW(verify(campaign.folder() / "index.h5", watcher_), ConfigError);
-}
-
-TEST_F(CampaignTest, loses_no_finished_run_when_it_is_killed) {
-    const fs::path file = results_ / "small.toml";
-    std::ofstream{file} << descriptor_text(platform("one", "sleep 0.05; " + prints_results()) +
-                                           platform("two", "sleep 0.05; " + prints_results()));
-    const std::string words =
-        fmt::format("run --json --results {} {}", results_.string(), file.string());
-    for (int point = 1; point <= 6; ++point) {
-        fs::remove_all(results_ / "small");
-        test::run_ring3(words, "", fmt::format("timeout -s KILL 0.{}", 2 * point));
-        // Killed before the campaign had a folder: there is nothing to go on with.
-        if (!fs::exists(results_ / "small" / "latest" / "plan.json")) continue;
-        const test::Outcome rest = test::run_ring3(words + " --resume");
-        EXPECT_EQ(rest.code, 0) << rest.text;
-        EXPECT_TRUE(fs::exists(results_ / "small" / "latest" / "index.h5"));
-        const CampaignLog log(results_ / "small" / "latest" / "log.ndjson");
-        std::map<std::pair<unsigned, unsigned>, unsigned> good;
-        for (const LoggedRun& run : log.runs())
-            good[{run.run.cell, run.run.repetition}] += run.run.status == Status::ok;
-        EXPECT_EQ(good.size(), 4U);
-        for (const auto& [cell, count] : good) EXPECT_EQ(count, 1U);
-    }
 }
 
 }  // namespace

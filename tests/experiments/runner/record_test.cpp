@@ -30,6 +30,14 @@ protected:
     ~Record() override { fs::remove_all(folder_); }
 
     fs::path file(const std::string& name) const { return folder_ / name; }
+    /// What a command prints; it must succeed.
+    static std::string output_of(const std::string& command) {
+        std::FILE* const pipe = popen(command.c_str(), "r");
+        std::string text(4096, '\0');
+        text.resize(std::fread(text.data(), 1, text.size(), pipe));
+        EXPECT_EQ(pclose(pipe), 0) << command;
+        return text;
+    }
     static std::string bytes(const fs::path& path) {
         std::ifstream stream(path, std::ios::binary);
         return {std::istreambuf_iterator<char>(stream), {}};
@@ -50,8 +58,7 @@ RunRecord two_iterations() {
     run.clock = "virtual";
     run.descriptor = "[experiment]\n";
     run.settings = {"a.b=1"};
-    run.iterations = 2;
-    run.programs[""] = {"p"};
+    run.planned[""] = {{"p"}, 2, {}};
     run.status = Status::ok;
     run.console = {{0, "", "workloads: begin"},
                    {1 * second, "", "start w p test"},
@@ -62,6 +69,18 @@ RunRecord two_iterations() {
                    {5 * second, "", "result w p test seconds=0.990000 output=ok"},
                    {6 * second, "", "workloads: end 0"}};
     return run;
+}
+
+/// One domain with one vCPU and one ring.
+MachineSample sample_at(std::int64_t seconds) {
+    MachineSample sample{Time{std::chrono::seconds(seconds)}, {}};
+    DomainSample& domain = sample.domains.emplace_back();
+    domain.name = "a";
+    domain.memory = Frames{100};
+    domain.target = Frames{90};
+    domain.run_states.push_back({Duration{1}, Duration{2}, Duration{3}, Duration{4}});
+    domain.rings.push_back({"vbd-51712", {"q0", 7, 5, 32}});
+    return sample;
 }
 
 TEST_F(Record, takes_times_from_outside_and_keeps_the_guests) {
@@ -109,8 +128,7 @@ TEST_F(Record, takes_what_a_program_measures_itself) {
 
 TEST_F(Record, keeps_domains_apart) {
     RunRecord run = two_iterations();
-    run.iterations = 1;
-    run.programs = {{"a", {"p"}}, {"b", {"p"}}};
+    run.planned = {{"a", {{"p"}, 1, {}}}, {"b", {{"p"}, 1, {}}}};
     run.console = {{0, "a", "start w p test"},
                    {1 * second, "b", "start w p test"},
                    {2 * second, "a", "end w p test"},
@@ -127,19 +145,55 @@ TEST_F(Record, comes_out_of_its_spool_as_it_went_in) {
     RunRecord run = two_iterations();
     run.console[0].text = "not UTF-8: \xff, and \"quotes\"";
     run.facts = {{"digest", "abc"}, {"instructions", "123"}};
+    run.software = {{"kernel", "k"}, {"image", "i"}};
+    run.planned[""].steady = {4, 0.5, 0.25};
     {
         Spool spool(file("spool"));
         spool.append(block_of_begin(run));
+        spool.append(block_of_sample(sample_at(3)));
         for (const ConsoleLine& line : run.console) spool.append(block_of_line(line));
         spool.append(block_of_end(run));
     }
     const RunRecord again = record_from(file("spool"));
     EXPECT_EQ(again.status, Status::ok);
     EXPECT_EQ(again.settings, run.settings);
-    EXPECT_EQ(again.programs, run.programs);
+    ASSERT_TRUE(again.planned.contains(""));
+    EXPECT_EQ(again.planned.at("").programs, run.planned[""].programs);
+    EXPECT_EQ(again.planned.at("").iterations, 2U);
+    EXPECT_EQ(again.planned.at("").steady.window, 4U);
+    EXPECT_EQ(again.planned.at("").steady.drift, 0.25);
+    EXPECT_EQ(again.software, run.software);
+    ASSERT_EQ(again.samples.size(), 1U);
+    const DomainSample& domain = again.samples[0].domains.at(0);
+    EXPECT_EQ(again.samples[0].at, Time{std::chrono::seconds(3)});
+    EXPECT_EQ(domain.memory, Frames{100});
+    EXPECT_EQ(domain.run_states.at(0)[3], Duration{4});
+    EXPECT_EQ(domain.rings.at(0).depth.in_flight, 5U);
     EXPECT_EQ(again.facts, run.facts);
     ASSERT_EQ(again.console.size(), run.console.size());
     EXPECT_EQ(again.console[1].text, run.console[1].text);
+}
+
+TEST_F(Record, has_its_series_in_three_tables) {
+    RunRecord run = two_iterations();
+    run.samples = {sample_at(1), sample_at(2)};
+    write_run_file(file("run.h5"), run);
+    const std::string command = fmt::format(
+        "/usr/bin/python3 -c \"import h5py; s = h5py.File('{}')['/series']; "
+        "print(s['memory'][1]); print(s['runstates'][0]); print(s['rings'][1], len(s['rings']))\"",
+        file("run.h5").string());
+    EXPECT_EQ(output_of(command),
+              "(2000000000, b'a', 100, 90)\n(1000000000, b'a', 0, 1, 2, 3, 4)\n"
+              "(2000000000, b'a', b'vbd-51712', b'q0', 7, 5, 32) 2\n");
+}
+
+TEST_F(Record, of_a_spool_of_another_version_is_no_run) {
+    {
+        Spool spool(file("spool"));
+        spool.append(R"({"cell": 1, "novelty": true})");
+        spool.append(block_of_end(two_iterations()));
+    }
+    EXPECT_EQ(record_from(file("spool")).status, Status::interrupted);
 }
 
 TEST_F(Record, of_a_cut_spool_is_what_is_left_of_it) {
@@ -207,11 +261,7 @@ TEST_F(Record, is_read_by_others) {
         "print(v['program'][1].decode(), v['value'][0], v['ok'][0], len(v))\" && "
         "h5dump -d /result/values '{}' | grep -c '\\\"p\\\"'",
         file("run.h5").string(), file("run.h5").string());
-    std::FILE* const pipe = popen(command.c_str(), "r");
-    std::string text(256, '\0');
-    text.resize(std::fread(text.data(), 1, text.size(), pipe));
-    EXPECT_EQ(pclose(pipe), 0);
-    EXPECT_THAT(text, HasSubstr("p 2.0 True 2\n2"));
+    EXPECT_THAT(output_of(command), HasSubstr("p 2.0 True 2\n2"));
 }
 
 TEST_F(Record, needs_room_on_the_disk) {
