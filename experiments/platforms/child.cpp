@@ -208,8 +208,8 @@ Outcome Child::listen(const std::function<bool(nanoseconds at, std::string text)
                 ? fmt::format("the process was ended by signal {}", outcome.exit_code - 128)
                 : fmt::format("the process failed with code {}", outcome.exit_code);
     }
-    if (const std::string said = last_errors(); !said.empty() && !outcome.reason.empty())
-        outcome.reason += ": " + said;
+    outcome.errors = last_errors();
+    if (!outcome.errors.empty() && !outcome.reason.empty()) outcome.reason += ": " + outcome.errors;
     return outcome;
 }
 

@@ -27,8 +27,10 @@ done
 echo "workloads: end $code"
 )sh";
 
-// Fresh file systems in memory where guests have them; /dev is the host's own.
+// Fresh file systems in memory where guests have them; /dev is the host's own. Where an ordinary
+// user looks for programs there is no chroot.
 constexpr const char* mount_tree = R"sh(
+PATH=$PATH:/usr/sbin:/sbin
 mount_tree() {
     mount -t proc proc "$1/proc"
     mount --rbind /dev "$1/dev"

@@ -76,6 +76,7 @@ struct Outcome {
     };
     End end = End::finished;
     std::string reason;
+    std::string errors;  ///< the last that it said on its standard error
     int exit_code = 0;
     std::map<std::string, std::string> facts;  ///< "digest", "instructions", "virtual_ns"
     std::string config, command;               ///< what it was, for people

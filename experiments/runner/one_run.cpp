@@ -118,6 +118,9 @@ Ran run_cell(const Boot& boot, Platform& platform, const std::filesystem::path& 
         std::filesystem::rename(outcome.trace, run.trace);
     }
     record::judge(run, record::values_of(run));
+    // Where the platform itself saw nothing wrong, what was said may tell what was.
+    if (run.status == Status::dnr && outcome.reason.empty() && !outcome.errors.empty())
+        run.reason += ": " + outcome.errors;
     spool.append(record::block_of_end(run));
     spool.sync();
     return {std::move(run), outcome.cpu_s, outcome.peak_rss_bytes};

@@ -86,10 +86,15 @@ private:
     bool has_values_ = false;
 };
 
-/// Of what was in the background: how often each program came to its right end.
+/// Of what was in the background: how often each program came to its right end, if it did at all.
 void add_rounds(const RunRecord& record, const std::string& domain,
                 const std::vector<Value>& values, std::vector<Value>& all) {
     for (const std::string& program : record.programs.at(domain)) {
+        const auto count = std::ranges::count_if(values, [&](const Value& value) {
+            return value.program.view() == program && value.ok != 0 &&
+                   value.metric.view() == "time";
+        });
+        if (count == 0) continue;
         Value rounds;
         rounds.domain = domain;
         rounds.program = program;
@@ -97,10 +102,7 @@ void add_rounds(const RunRecord& record, const std::string& domain,
         rounds.unit = "rounds";
         rounds.better = Better::higher;
         rounds.ok = 1;
-        rounds.value = static_cast<double>(std::ranges::count_if(values, [&](const Value& value) {
-            return value.program.view() == program && value.ok != 0 &&
-                   value.metric.view() == "time";
-        }));
+        rounds.value = static_cast<double>(count);
         rounds.guest_value = none;
         all.push_back(rounds);
     }
