@@ -33,8 +33,11 @@ struct WorkloadChoice {
 
     // From the workload's manifest.
     std::string image;                          ///< whose disk holds it
-    bool is_whole = false;                      ///< `programs` are all that it has
+    bool is_whole = false;                      ///< `programs` are all that need no other guest
     std::vector<std::string> higher_is_better;  ///< programs whose values are so
+    std::string peer;  ///< the program that another guest has to run meanwhile; may be empty
+    /// Which programs these are, where the descriptor names the workload several times.
+    std::string part;
 };
 
 /// Guests of one kind on a machine of several.
@@ -44,6 +47,8 @@ struct DomainChoice {
     WorkloadChoice workload;
     double start_s = 0;               ///< of the guest's own time, before its workload
     std::vector<std::string> config;  ///< keys of a domain config: "cpu_weight=512"
+    /// It does its work again and again, and the run ends when all others are done.
+    bool background = false;
 };
 
 /// A place where workloads run. Several may be of one kind.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ring3 itself: a machine with one domain or several, in a process of its own, so that what it does
 // to that process ends one run and not the campaign.
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
@@ -34,6 +35,7 @@ constexpr const char* trace_file = "trace";
 std::string domain_text(const Boot& boot, const Boot::Domain& domain) {
     Boot own = boot;
     own.workloads = domain.workloads;
+    if (!domain.words.empty()) own.extra += " " + domain.words;
     if (domain.start_s > 0) own.extra += fmt::format(" workloads_delay_s={}", domain.start_s);
     std::string text = fmt::format(
         "name = '{}'\nkernel = '{}'\nramdisk = '{}'\nmemory = {}\nvcpus = {}\n"
@@ -46,27 +48,41 @@ std::string domain_text(const Boot& boot, const Boot::Domain& domain) {
 
 std::vector<Boot::Domain> domains_of(const Boot& boot) {
     if (!boot.domains.empty()) return boot.domains;
-    return {{"guest", boot.workloads, 0, {}, boot.disk, nullptr}};
+    Boot::Domain only;
+    only.name = guest_name;
+    only.workloads = boot.workloads;
+    only.disk = boot.disk;
+    return {only};
 }
 
-/// Ends when its parent kills it; tells how far it is.
-class Reporter final : public Outside {
+/// Tells how far the machine is. Where guests are in the background, the machine is to stop when
+/// all others have ended, which is a moment of its own time; else it stops by itself, or when its
+/// parent kills it.
+class Follower final : public Outside {
 public:
-    explicit Reporter(SharedProgress& progress) : progress_(progress) {}
+    explicit Follower(SharedProgress& progress) : progress_(progress) {}
 
     void follow(Machine& machine) { machine_ = &machine; }
+    void note(const Guest& guest, bool is_background) {
+        if (is_background)
+            has_background_ = true;
+        else
+            guests_.push_back(&guest);
+    }
     bool wants_stop() override {
         // Asked at every exit of a guest.
         constexpr unsigned every = 16;
         if (machine_ != nullptr && ++asked_ % every == 0)
             progress_.set({machine_->time().time_since_epoch(), machine_->retired()});
-        return false;
+        return has_background_ && std::ranges::none_of(guests_, &Guest::is_alive);
     }
 
 private:
     SharedProgress& progress_;
     Machine* machine_ = nullptr;
     unsigned asked_ = 0;
+    std::vector<const Guest*> guests_;
+    bool has_background_ = false;
 };
 
 void write_all(int file, std::string_view text) {
@@ -108,13 +124,19 @@ trace::Classes classes_of(const Descriptor& descriptor) {
     return trace::parse_classes(fmt::format("{}", fmt::join(descriptor.trace, ",")));
 }
 
+bool is_background(const Boot& boot, const std::string& name) {
+    return std::ranges::any_of(boot.domains, [&](const Boot::Domain& domain) {
+        return domain.name == name && domain.background;
+    });
+}
+
 /// What the child does. Its result is its exit code.
 int run_machine(const Boot& boot, MachineConfig config, SharedProgress& progress, int output) try {
-    Reporter reporter(progress);
-    Machine machine(std::move(config), reporter, [](const Log::Line& line) {
+    Follower follower(progress);
+    Machine machine(std::move(config), follower, [](const Log::Line& line) {
         if (line.level != LogLevel::info) fmt::print(stderr, "{}\n", line.text);
     });
-    reporter.follow(machine);
+    follower.follow(machine);
     machine.set_core_folder(boot.scratch);
     machine.keep_files_in(cache_folder());
     for (const Boot::Domain& domain : domains_of(boot)) {
@@ -122,7 +144,7 @@ int run_machine(const Boot& boot, MachineConfig config, SharedProgress& progress
             guest_spec(parse_domain_config("domain.cfg", domain_text(boot, domain), domain.config),
                        [](const std::string& name) { return name; });
         spec.show = LineWriter(machine, domain.name, output);
-        machine.add_guest(std::move(spec));
+        follower.note(machine.add_guest(std::move(spec)), domain.background);
     }
     std::ofstream{boot.scratch / config_file} << machine.config().describe();
     std::unique_ptr<trace::FileWriter> events;
@@ -143,12 +165,12 @@ int run_machine(const Boot& boot, MachineConfig config, SharedProgress& progress
     if (period > Duration::zero()) tell(machine.sample());
     machine.stop_trace();
     if (events) events->finish();
-    bool has_crashed = end != Machine::End::guests_ended;
+    bool has_crashed = end == Machine::End::stuck;
     if (has_crashed) fmt::print(stderr, "the guests wait for something that can never come\n");
     for (const Guest* guest : machine.guests()) {
         if (!guest->has_crashed()) continue;
         fmt::print(stderr, "the domain \"{}\" crashed\n", guest->name());
-        has_crashed = true;
+        has_crashed |= !is_background(boot, guest->name());
     }
     std::ofstream facts{boot.scratch / facts_file};
     facts << "instructions " << machine.retired() << '\n';
@@ -168,19 +190,23 @@ class Ring3 final : public Platform {
 public:
     Ring3(Params&, const PlatformChoice&) {}
 
+    std::string unavailable_for_several() override { return ""; }
+
     Outcome run(const Boot& boot, Listener& listener) override {
         const MachineConfig config =
             machine_of(boot.descriptor, *boot.cell.platform, boot.cell.factors, boot.cell.seed);
         SharedProgress progress;
         Child child([&](int output) { return run_machine(boot, config, progress, output); });
-        std::size_t to_end = domains_of(boot).size();
+        LastLine last_line(domains_of(boot));
         const auto take = [&](std::chrono::nanoseconds at, const std::string& text) {
             Told what = read_told(text);
             if (auto* const sample = std::get_if<MachineSample>(&what))
                 take_sample(boot, std::move(*sample), listener);
             auto* const line = std::get_if<Line>(&what);
-            return line != nullptr && take_line(boot, at, std::move(*line), listener) &&
-                   --to_end == 0;
+            if (line == nullptr) return false;
+            const bool is_last = last_line.is(*line);
+            take_line(boot, at, std::move(*line), listener);
+            return is_last;
         };
         const auto wants_stop = [&] {
             listener.progress(progress.get());
@@ -196,17 +222,19 @@ public:
     }
 
 private:
-    /// Whether it is the last one that its guest prints.
-    static bool take_line(const Boot& boot, std::chrono::nanoseconds at, Line line,
+    /// A single guest has no name in a record.
+    static bool is_nameless(const Boot& boot, const std::string& domain) {
+        return domain == guest_name && !boot.cell.is_of_domains();
+    }
+    static void take_line(const Boot& boot, std::chrono::nanoseconds at, Line line,
                           Listener& listener) {
         if (boot.cell.clock != "virtual") line.at = at;
-        if (boot.domains.empty()) line.domain.clear();
+        if (is_nameless(boot, line.domain)) line.domain.clear();
         listener.line(line);
-        return line.text.starts_with(end_line);
     }
     static void take_sample(const Boot& boot, MachineSample sample, Listener& listener) {
-        if (boot.domains.empty())
-            for (DomainSample& domain : sample.domains) domain.name.clear();
+        for (DomainSample& domain : sample.domains)
+            if (is_nameless(boot, domain.name)) domain.name.clear();
         listener.sample(sample);
     }
     static void read_facts(const Boot& boot, Outcome& outcome) {

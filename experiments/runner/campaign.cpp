@@ -114,6 +114,13 @@ Campaign::Campaign(const Descriptor& descriptor, fs::path folder, CampaignListen
         const std::string reason = platforms_[choice.name]->unavailable();
         if (!reason.empty()) unavailable_[choice.name] = reason;
     }
+    for (const Cell& cell : cells_) {
+        const auto found = unavailable_.find(cell.platform->name);
+        std::string reason = found == unavailable_.end() ? "" : found->second;
+        if (reason.empty() && cell.has_several_guests())
+            reason = platform_of(cell).unavailable_for_several();
+        if (!reason.empty()) skipped_[cell.number] = reason;
+    }
 }
 
 Platform& Campaign::platform_of(const Cell& cell) { return *platforms_.at(cell.platform->name); }
@@ -232,8 +239,7 @@ std::vector<Turn> Campaign::turns() const {
     for (unsigned repetition = 1; repetition <= descriptor_.stopping.most; ++repetition)
         for (const Turn& turn : turns_of(cells_, repetition, descriptor_.order_seed)) {
             // What repeats bit for bit has nothing to tell a second time, nor what is not there.
-            const bool once =
-                turn.cell->clock == "virtual" || unavailable_.contains(turn.cell->platform->name);
+            const bool once = turn.cell->clock == "virtual" || skipped_.contains(turn.cell->number);
             if (repetition == 1 || !once) all.push_back(turn);
         }
     return all;
@@ -245,8 +251,7 @@ double Campaign::seconds_left(const std::vector<Turn>& turns, std::size_t from) 
     std::vector<std::string> labels;
     for (std::size_t i = from; i < turns.size(); ++i) {
         const Cell& cell = *turns[i].cell;
-        if (!done.contains({cell.number, turns[i].repetition}) &&
-            !unavailable_.contains(cell.platform->name))
+        if (!done.contains({cell.number, turns[i].repetition}) && !skipped_.contains(cell.number))
             labels.push_back(cell.label());
     }
     return time_left_.of_all(labels);
@@ -278,7 +283,7 @@ void Campaign::run_turn(const Turn& turn) {
     entry.run.run = runs_.empty() ? 1 : runs_.back().run.run + 1;
     entry.run.cell = cell.number;
     entry.run.repetition = turn.repetition;
-    if (const auto reason = unavailable_.find(cell.platform->name); reason != unavailable_.end()) {
+    if (const auto reason = skipped_.find(cell.number); reason != skipped_.end()) {
         entry.run.status = Status::skipped;
         entry.run.reason = reason->second;
         log_.add(entry);

@@ -66,6 +66,7 @@ std::string block_of_begin(const RunRecord& record) {
                    {"descriptor", record.descriptor},
                    {"settings", record.settings},
                    {"planned", planned},
+                   {"background", record.background},
                    {"higher_is_better", record.higher_is_better}});
 }
 
@@ -121,6 +122,7 @@ void add_block(RunRecord& record, const Json& json) {
         json.at("software").get_to(record.software);
         record.descriptor = json.at("descriptor");
         json.at("settings").get_to(record.settings);
+        json.at("background").get_to(record.background);
         json.at("higher_is_better").get_to(record.higher_is_better);
         for (const auto& [domain, one] : json.at("planned").items()) {
             RunRecord::Planned& planned = record.planned[domain];

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct RunRecord {
         experiment::SteadyRule steady;
     };
     std::map<std::string, Planned> planned;
+    /// Domains that did their work as often as they could, until the others were done.
+    std::set<std::string> background;
     /// Programs whose values are better when higher.
     std::vector<std::string> higher_is_better;
 

@@ -60,6 +60,8 @@ std::vector<Steady> steady_rows(const RunRecord& record, const std::vector<Value
         const auto& [domain, program, metric] = name;
         const auto planned = record.planned.find(domain);
         if (planned == record.planned.end() || planned->second.steady.window == 0) continue;
+        // Of what is in the background rounds are counted, and no iterations.
+        if (record.background.contains(domain)) continue;
         const experiment::SteadyRule& rule = planned->second.steady;
         const SteadySearch search = find_steady(iterations, rule);
         rows.push_back({domain, program, metric, search.is_reached,

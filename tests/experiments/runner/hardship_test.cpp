@@ -192,14 +192,20 @@ TEST_F(Hardship, a_kill_at_any_moment_and_a_resume_give_the_report_of_an_undistu
     const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : 2003;
     RecordProperty("seed", std::to_string(seed));
     Random random(seed);
+    // Waits until the campaign is at work, then so many seconds; gone is gone when it returns.
+    const std::string killer = folder_.written(
+        "kill.sh", fmt::format("after=$1; shift; \"$@\" & work=$!\n"
+                               "while ! [ -e {}/running ] && kill -0 $work; do sleep 0.01; done\n"
+                               "sleep $after; kill -KILL $work; wait $work\n",
+                               latest().string()));
     unsigned killed_inside = 0;
     for (int round = 0; round < 6; ++round) {
         fs::remove_all(folder_ / "results");
         std::string next = experiment;
         // Killed again and again, until there is a folder and it has come to its end.
         for (int kill = 0; kill < 3; ++kill) {
-            const double after_s = 0.05 + 0.001 * static_cast<double>(random.below(1200));
-            run_ring3(next, "", fmt::format("timeout -s KILL {:.3f}", after_s));
+            const double after_s = 0.001 * static_cast<double>(random.below(400));
+            run_ring3(next, "", fmt::format("bash {} {:.3f}", killer, after_s));
             if (!fs::exists(latest() / "plan.json")) continue;
             killed_inside += status_of(latest()).state == CampaignStatus::State::killed;
             next = experiment + " --resume";

@@ -94,6 +94,27 @@ TEST_F(Record, takes_times_from_outside_and_keeps_the_guests) {
     EXPECT_EQ(values[1].metric.view(), "time");
 }
 
+TEST_F(Record, counts_the_rounds_of_what_was_in_the_background) {
+    RunRecord run = two_iterations();
+    run.programs["bad"] = {"q"};
+    run.iterations["bad"] = 2;
+    run.background = {"bad"};
+    for (const char* output : {"ok", "ok", "failed", "ok"})
+        run.console.push_back({second, "bad", fmt::format("result w q test output={}", output)});
+    run.console.push_back({second, "nobody", "result w p test output=wrong hash=00"});
+    const auto values = values_of(run);
+    ASSERT_EQ(values.size(), 3U);
+    EXPECT_EQ(values[2].domain.view(), "bad");
+    EXPECT_EQ(values[2].metric.view(), "rounds");
+    EXPECT_EQ(values[2].better, Better::higher);
+    EXPECT_DOUBLE_EQ(values[2].value, 3);
+    judge(run, values);
+    EXPECT_EQ(run.status, Status::ok) << "nobody waits for it: " << run.reason;
+    run.background.clear();
+    judge(run, values_of(run));
+    EXPECT_EQ(run.status, Status::failed);
+}
+
 TEST_F(Record, gives_no_time_to_a_wrong_output) {
     RunRecord run = two_iterations();
     run.console[6].text = "result w p test output=wrong hash=00";
