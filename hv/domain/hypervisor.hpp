@@ -30,6 +30,9 @@ public:
     /// The time since the Unix epoch at the machine's Time zero.
     virtual std::chrono::nanoseconds wall_clock_base() = 0;
 
+    /// What a domain's random numbers are drawn from.
+    virtual std::uint64_t random_seed(DomainId id) = 0;
+
     /// Each vCPU has one timer: at `deadline` the machine calls `vcpu.timer_expired(deadline or
     /// later)`. Nothing: no timer. Replaces what was set before. Never called with a time gone by.
     virtual void set_timer(Vcpu& vcpu, std::optional<Time> deadline) = 0;

@@ -15,6 +15,7 @@ namespace ring3 {
 Vcpu::Vcpu(Domain& domain, VcpuId id)
     : domain_(domain),
       id_(id),
+      random_(domain.hypervisor().random_seed(domain.id()), id.raw),
       environment_(std::make_unique<GuestEnvironment>(*this)),
       info_(domain.frames(), Mfn{}, 0) {
     cpu.domain = domain.id();
@@ -22,6 +23,11 @@ Vcpu::Vcpu(Domain& domain, VcpuId id)
 }
 
 Vcpu::~Vcpu() = default;
+
+std::uint64_t Vcpu::random_number() {
+    ++random_numbers_drawn_;
+    return random_.next();
+}
 
 bool Vcpu::is_runnable() const {
     return is_up && !blocked_ && !domain_.is_paused() && !domain_.shutdown_reason();

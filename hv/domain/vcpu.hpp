@@ -12,6 +12,7 @@
 
 #include "hv/abi/vcpu.hpp"
 #include "hv/abi/xen.hpp"
+#include "hv/base/random.hpp"
 #include "hv/base/units.hpp"
 #include "hv/cpu/engine/engine.hpp"
 #include "hv/cpu/environment.hpp"
@@ -140,6 +141,11 @@ public:
     /// Flips between guest kernel and guest user mode, and with it the roots and the GS bases.
     void toggle_guest_mode();
 
+    /// RDRAND: the next of this vCPU's own numbers, which are a function of the domain's seed
+    /// (Hypervisor::random_seed) and of how many were drawn.
+    std::uint64_t random_number();
+    std::uint64_t random_numbers_drawn() const { return random_numbers_drawn_; }
+
     /// SCHEDOP_yield was called: handle_exit tells the machine.
     bool has_yielded = false;
 
@@ -150,6 +156,8 @@ private:
 
     Domain& domain_;
     VcpuId id_;
+    Random random_;
+    std::uint64_t random_numbers_drawn_ = 0;
     std::unique_ptr<Environment> environment_;
     VcpuInfo info_;
     bool info_registered_ = false;

@@ -6,9 +6,11 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
+#include "hv/base/random.hpp"
 #include "hv/base/registry.hpp"
 #include "hv/base/sha256.hpp"
 #include "hv/machine/devices.hpp"
@@ -315,6 +317,15 @@ Time Machine::time() { return clock_->now(retired_here()); }
 Time Machine::now(const Vcpu&) { return time(); }
 
 std::chrono::nanoseconds Machine::wall_clock_base() { return clock_->date_at_start(); }
+
+/// In a closed world a run must repeat; in an open one, guests make keys of it.
+std::uint64_t Machine::random_seed(DomainId id) {
+    if (world() == Clock::World::closed) return Random(parameters_.seed, id.raw).next();
+    std::uint64_t seed = 0;
+    if (::getentropy(&seed, sizeof seed) != 0)
+        throw EnvironmentError("the host gives no random numbers (getentropy)");
+    return seed;
+}
 
 void Machine::set_timer(Vcpu& vcpu, std::optional<Time> deadline) {
     TimerQueue::Timer& timer = runner_of(vcpu).timer;

@@ -165,6 +165,7 @@ private:
     // Hypervisor.
     Time now(const Vcpu& vcpu) override;
     std::chrono::nanoseconds wall_clock_base() override;
+    std::uint64_t random_seed(DomainId id) override;
     void set_timer(Vcpu& vcpu, std::optional<Time> deadline) override;
     void wake(Vcpu& vcpu) override;
     void domain_shutdown(Domain& domain) override;

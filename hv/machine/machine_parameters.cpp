@@ -30,6 +30,10 @@ MachineParameters::MachineParameters(Params& params) {
         "input_quiet_ms", std::chrono::milliseconds{500},
         "virtual clock only: silence on the console before the next line of input is typed",
         std::chrono::milliseconds{1}, std::chrono::hours{1});
+    seed = static_cast<std::uint64_t>(
+        params.integer("seed", 1, {0, std::numeric_limits<std::int64_t>::max()},
+                       "virtual clock only: of the random numbers that guests get by RDRAND; under "
+                       "a clock of the host they are the host's"));
     const std::int64_t stop = params.integer(
         "stop_after_instructions", 0, {0, std::numeric_limits<std::int64_t>::max()},
         "stop the run when so many instructions were retired, to compare digests; 0: never");

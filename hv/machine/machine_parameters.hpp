@@ -26,6 +26,8 @@ struct MachineParameters {
     Domain0 domain0 = Domain0::by_world;
     /// See ScriptedInput.
     Duration input_quiet{};
+    /// Of the random numbers that guests get in a closed world.
+    std::uint64_t seed = 0;
     /// The run stops when exactly so many instructions were retired.
     std::uint64_t stop_after = 0;
 };

@@ -31,6 +31,7 @@ public:
     std::chrono::nanoseconds wall_clock_base() override {
         return std::chrono::seconds{(std::int64_t{1} << 32) + 5} + std::chrono::nanoseconds{7};
     }
+    std::uint64_t random_seed(DomainId id) override { return id.raw; }
     void set_timer(Vcpu&, std::optional<Time> deadline) override { timer = deadline; }
     void wake(Vcpu&) override { ++wakes; }
     void domain_shutdown(Domain&) override { ++shutdowns; }
