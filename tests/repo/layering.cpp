@@ -74,7 +74,7 @@ const std::vector<Door> doors = {
     {"xen/", {"hv/abi"}},
     {"libxlutil.h", {"hv/machine/config"}},
     {"libxl", {"hv/machine/config"}},
-    {"toml++/", {"hv/machine/config", "workloads/catalogue", "experiments/descriptor"}},
+    {"toml++/", {"hv/base/toml.hpp"}},
     {"boost/program_options", {"cli"}},
     {"boost/math", {"analysis/stats"}},
     {"Eigen/", {"analysis/stats"}},
