@@ -62,6 +62,7 @@ void add_timelines(const Evaluation& evaluation, Document& document) {
         const std::string label = run_label(evaluation, run);
         for (const auto& draw : {schedule_chart, share_chart, memory_chart})
             if (const auto chart = draw(run, label)) inner.add(*chart);
+        add_schedule(run, label, inner);
         for (const auto& [name, table] : run.series)
             for (const Column& column : table)
                 if (column.name != "time_ns" && column.name != "domain" && !column.numbers.empty())

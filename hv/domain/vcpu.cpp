@@ -40,11 +40,17 @@ void Vcpu::prepare_to_run() {
         nmi_pending = false;
         nmi_masked = true;
         domain_.trace().note(trace::Event::nmi, domain_.id(), id_);
+        charge(Cost::interrupt);
         if (!enter_trap(*this, nmi_vector, std::nullopt)) return;
     }
     if (!info_.upcall_due()) return;
     domain_.trace().note(trace::Event::upcall, domain_.id(), id_);
+    charge(Cost::interrupt);
     enter_event_callback(*this);
+}
+
+void Vcpu::charge(Cost cost, std::uint64_t count) {
+    was_charged_ |= domain_.hypervisor().charge(*this, cost, count);
 }
 
 AddressSpace Vcpu::kernel_space() const {

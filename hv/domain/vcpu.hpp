@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "hv/abi/vcpu.hpp"
 #include "hv/abi/xen.hpp"
+#include "hv/base/cost.hpp"
 #include "hv/base/random.hpp"
 #include "hv/base/units.hpp"
 #include "hv/cpu/engine/engine.hpp"
@@ -146,6 +148,12 @@ public:
     std::uint64_t random_number();
     std::uint64_t random_numbers_drawn() const { return random_numbers_drawn_; }
 
+    /// What it does takes time by the machine's cost model.
+    void charge(Cost cost, std::uint64_t count = 1);
+    /// Whether time was charged since this was asked last: a budget of instructions that was
+    /// reckoned before is too long then.
+    bool take_was_charged() { return std::exchange(was_charged_, false); }
+
     /// SCHEDOP_yield was called: handle_exit tells the machine.
     bool has_yielded = false;
 
@@ -162,6 +170,7 @@ private:
     VcpuInfo info_;
     bool info_registered_ = false;
 
+    bool was_charged_ = false;
     bool blocked_ = false;
     bool polling_ = false;
     std::vector<EventPort> polled_ports_;

@@ -116,7 +116,7 @@ std::string Machine::digest() {
         for (Runner& runner : member.runners) feed_vcpu(feed, runner.vcpu, now);
     }
     timers_.for_each([&](Time when, const std::string& name) {
-        feed << when.time_since_epoch().count() << std::string_view(name);
+        if (!name.empty()) feed << when.time_since_epoch().count() << std::string_view(name);
     });
     return feed.finish();
 }

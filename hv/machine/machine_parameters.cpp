@@ -26,6 +26,16 @@ MachineParameters::MachineParameters(Params& params) {
     domain0 = when == "auto"        ? Domain0::by_world
               : when == "scheduled" ? Domain0::scheduled
                                     : Domain0::at_once;
+    watchdog = params.duration(
+        "watchdog_ms", std::chrono::milliseconds{0},
+        "longest that a vCPU which can run may go without a pCPU; 0: as long as the scheduler "
+        "likes. Caps and reservations make vCPUs wait as well",
+        std::chrono::milliseconds{0}, std::chrono::hours{24});
+    on_starvation = params.choice("watchdog_action", "stop", {"stop", "round_robin"},
+                                  "what becomes of a run in which one waits longer: it stops, or "
+                                  "goes on under round_robin and its result is marked") == "stop"
+                        ? OnStarvation::stop
+                        : OnStarvation::round_robin;
     input_quiet = params.duration(
         "input_quiet_ms", std::chrono::milliseconds{500},
         "virtual clock only: silence on the console before the next line of input is typed",
