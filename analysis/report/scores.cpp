@@ -115,6 +115,8 @@ std::string paper_cell(const Evaluation& evaluation, const std::string& platform
     for (const Measured& one : evaluation.measured) {
         if (one.point.platform != platform || one.point.workload != table.workload) continue;
         if (!one.mark().empty()) mark = one.mark();
+        // A part of the workload's rows may be what a platform cannot do.
+        if (mark == "-" && one.runs.contains(Status::skipped)) mark = status_name(Status::skipped);
         const auto mib = table.mib.find(one.point.size);
         for (const auto& [quantity, measure] : one.measures) {
             if (!is_row(row, quantity) || measure.sample.empty()) continue;
@@ -273,7 +275,8 @@ void add_programs(const Evaluation& evaluation, Document& document) {
     for (const Measured& one : evaluation.measured) {
         for (const auto& [quantity, measure] : one.measures)
             table.rows.push_back(program_row(evaluation, one, quantity, measure));
-        if (evaluation.baseline_of(one) == &one) continue;
+        // What did not run has no place in the legend.
+        if (evaluation.baseline_of(one) == &one || !one.mark().empty()) continue;
         const std::string label = evaluation.label(one.point);
         auto found = std::ranges::find(chart.series, label, &ForestChart::Series::label);
         if (found == chart.series.end()) {

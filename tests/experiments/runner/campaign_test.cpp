@@ -106,6 +106,8 @@ TEST_F(CampaignTest, goes_on_after_a_platform_that_crashes) {
 
 TEST_F(CampaignTest, goes_on_after_a_guest_that_ends_without_a_result) {
     EXPECT_EQ(only_run("echo hello").run.status, Status::dnr);
+    EXPECT_THAT(std::string(only_run("echo no chroot here >&2").run.reason.view()),
+                HasSubstr("without a result of gzip: no chroot here"));
 }
 
 TEST_F(CampaignTest, ends_a_guest_that_never_does_with_all_its_children) {
