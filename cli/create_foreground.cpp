@@ -25,6 +25,7 @@
 #include "hv/base/cache_folder.hpp"
 #include "hv/control/create_request.hpp"
 #include "hv/machine/machine.hpp"
+#include "hv/sched/scheduler_error.hpp"
 #include "hv/trace/file.hpp"
 #include "workloads/images/image_store.hpp"
 
@@ -175,10 +176,19 @@ int create_in_foreground(CreateOptions& options) {
             terminal->is_raw());
     }
 
-    const Machine::End end = machine.run();
+    const auto finish_trace = [&] {
+        machine.stop_trace();
+        if (trace) trace->finish();
+    };
+    Machine::End end{};
+    try {
+        end = machine.run();
+    } catch (const SchedulerError&) {
+        finish_trace();  // it shows what went wrong
+        throw;
+    }
     terminal.reset();
-    machine.stop_trace();
-    if (trace) trace->finish();
+    finish_trace();
     const int code = exit_code(end, guest, foreground);
     if (options.digest)
         fmt::print(stderr, "digest sha256={} instructions={} virtual_ns={}\n", machine.digest(),

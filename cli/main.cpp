@@ -20,6 +20,7 @@
 #include "cli/verb.hpp"
 #include "hv/base/nearest_name.hpp"
 #include "hv/control/protocol.hpp"
+#include "hv/sched/scheduler_error.hpp"
 
 namespace ring3 {
 namespace {
@@ -157,6 +158,9 @@ int run_and_explain(std::vector<std::string> arguments) {
     } catch (const ControlError& error) {
         print_error(error.what());
         return to_int(error.exit());
+    } catch (const SchedulerError& error) {
+        print_error(error.what());
+        return to_int(ExitCode::crash);
     } catch (const DeterminismError& error) {
         print_error(error.what());
         return to_int(ExitCode::not_deterministic);

@@ -37,6 +37,7 @@ void add_timelines(const Evaluation& evaluation, Document& document) {
              {schedule_chart, share_chart, has_series ? memory_series_chart : memory_chart,
               run_state_chart, ring_chart})
             if (const auto chart = draw(run, label)) inner.add(*chart);
+        add_schedule(run, label, inner);
     }
     if (inner.blocks.empty()) return;
     document.heading("Over time");

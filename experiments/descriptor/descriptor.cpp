@@ -525,6 +525,7 @@ MachineConfig machine_of(const Descriptor& descriptor, const PlatformChoice& pla
         checked(machine_with(MachineConfig(), descriptor, platform, factors));
     // Whatever draws lots draws them from the cell's seed, unless the file gives it one of its own.
     MachineConfig seeded;
+    seeded.set(fmt::format("machine.seed={}", seed));
     for (const PolicyKind& kind : policy_kinds()) {
         const std::string& policy = unseeded.policy(kind.table).name;
         for (const Params::Declared& parameter : parameters_of(kind.name, policy))

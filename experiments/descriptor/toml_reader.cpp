@@ -1,17 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/descriptor/toml_reader.hpp"
 
-#define TOML_EXCEPTIONS 1
-#include <stdexcept>
-namespace {
-[[noreturn]] void refuse_toml() {
-    throw std::logic_error("no name of a table or key stands where one must");
-}
-}  // namespace
-// The library asserts what some malformed texts break ("[!x]"), and would end the process.
-#define TOML_ASSERT(expression) ((expression) ? void() : refuse_toml())
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <cmath>
 #include <sstream>
@@ -21,6 +10,7 @@ namespace {
 
 #include "hv/base/errors.hpp"
 #include "hv/base/nearest_name.hpp"
+#include "hv/base/toml.hpp"
 
 namespace ring3::experiment {
 namespace {

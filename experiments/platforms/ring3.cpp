@@ -23,6 +23,7 @@
 #include "hv/base/errors.hpp"
 #include "hv/control/create_request.hpp"
 #include "hv/machine/machine.hpp"
+#include "hv/sched/scheduler_error.hpp"
 #include "hv/trace/file.hpp"
 
 namespace ring3::experiment {
@@ -161,10 +162,20 @@ int run_machine(const Boot& boot, MachineConfig config, SharedProgress& progress
     };
     const Duration period = boot.descriptor.series;
     if (period > Duration::zero()) machine.start_sampling(period, tell);
-    const Machine::End end = machine.run();
-    if (period > Duration::zero()) tell(machine.sample());
+    Machine::End end = Machine::End::stopped;
+    std::string scheduler_error;
+    try {
+        end = machine.run();
+        if (period > Duration::zero()) tell(machine.sample());
+    } catch (const SchedulerError& error) {
+        scheduler_error = error.what();
+    }
     machine.stop_trace();
     if (events) events->finish();
+    if (!scheduler_error.empty()) {
+        fmt::print(stderr, "{}\n", scheduler_error);
+        return static_cast<int>(ExitCode::crash);
+    }
     bool has_crashed = end == Machine::End::stuck;
     if (has_crashed) fmt::print(stderr, "the guests wait for something that can never come\n");
     for (const Guest* guest : machine.guests()) {
@@ -174,6 +185,9 @@ int run_machine(const Boot& boot, MachineConfig config, SharedProgress& progress
     }
     std::ofstream facts{boot.scratch / facts_file};
     facts << "instructions " << machine.retired() << '\n';
+    if (const auto& bite = machine.starved())
+        facts << "starved_vcpu " << bite->who << "\nstarved_at_ns "
+              << bite->at.time_since_epoch().count() << "\nscheduler_after round_robin\n";
     if (machine.world() == Clock::World::closed)
         facts << "virtual_ns " << machine.time().time_since_epoch().count() << "\ndigest "
               << machine.digest() << '\n';

@@ -53,6 +53,11 @@ void Params::take_given(const Params& more) {
     for (const auto& [name, value] : more.given_) set(name, value);
 }
 
+std::string Params::origin_of(std::string_view name) const {
+    const auto it = given_.find(name);
+    return it == given_.end() ? fmt::format("[{}]", table_) : it->second.origin;
+}
+
 const GivenValue* Params::declare(std::string_view name, std::string allowed,
                                   std::string default_value, std::string_view meaning,
                                   bool is_text) {

@@ -50,6 +50,8 @@ public:
     void set_origin(std::string origin) { origin_ = std::move(origin); }
     const std::string& origin() const { return origin_; }
     const std::string& table() const { return table_; }
+    /// Where the user gave this value; the table's name where nobody did.
+    std::string origin_of(std::string_view name) const;
 
     /// Each of these throws ConfigError when the given value has the wrong type or is out of range.
     /// The name of a duration ends in its unit, which the value is a whole number of: _ns _us _ms

@@ -48,10 +48,17 @@ public:
     using Factory = typename FactoryOf<Interface>::Type;
 
     /// Makes the policy; throws ConfigError for an unknown name, and for parameters it does not
-    /// have.
+    /// have. A name with a slash is the path of one from outside, for kinds that can be loaded.
     template <class... Needs>
     static std::unique_ptr<Interface> create(std::string_view name, Params& params,
                                              Needs&&... needs) {
+        if constexpr (requires { Interface::load(std::string(), params); }) {
+            if (name.find('/') != name.npos) {
+                auto loaded = Interface::load(std::string(name), params);
+                params.reject_unknown({"name"});
+                return loaded;
+            }
+        }
         const auto it = table().find(name);
         if (it == table().end())
             refuse_policy_name(Interface::kind, name, params.origin(), names());

@@ -22,7 +22,7 @@ public:
     class Timer {
     public:
         using Action = std::function<void(Time now)>;
-        /// `name` stands in the digest of the machine's state.
+        /// `name` stands in the digest of the machine's state, unless it is empty.
         Timer(TimerQueue& queue, std::string name, Action action)
             : queue_(queue), name_(std::move(name)), action_(std::move(action)) {}
         ~Timer() { cancel(); }

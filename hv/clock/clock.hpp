@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "hv/base/cost.hpp"
 #include "hv/base/units.hpp"
 
 namespace ring3 {
@@ -30,9 +31,17 @@ public:
     /// No vCPU can run before `deadline`. Answers how long the host must sleep at most; zero says
     /// that it is `deadline` now. `never` is allowed only in an open world.
     virtual Duration idle(std::uint64_t retired, Time deadline) = 0;
-    /// Domain-0's back ends did so much, which takes time by the cost model: now() moves on by it.
-    /// Nothing under a clock of the host: that work took its time already.
-    virtual void charge_io(std::uint64_t requests, std::uint64_t bytes) = 0;
+    /// Something happened `count` times that takes time by the cost model, beside instructions,
+    /// which now() counts, and cold caches. True: now() has moved on, so budgets are to be asked
+    /// for anew. Nothing under a clock of the host: that work took its time already.
+    virtual bool charge(Cost, std::uint64_t /*count*/) { return false; }
+    /// A vCPU begins to run, and finds `cold` of time lost to caches that others have filled. It
+    /// pays as it runs: instructions take twice their time until that is made up.
+    virtual void begin_turn(std::uint64_t /*retired*/, Duration /*cold*/) {}
+    /// It stops; answers what is not paid yet.
+    virtual Duration end_turn(std::uint64_t /*retired*/) { return Duration::zero(); }
+    /// The most that `cold` can be.
+    virtual Duration cold_cache() const { return Duration::zero(); }
     /// The date that guests see, since 1970, when the machine's time is zero.
     virtual Duration date_at_start() const = 0;
 };

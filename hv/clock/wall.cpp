@@ -44,8 +44,6 @@ public:
         return std::max(deadline - now(retired), Duration::zero());
     }
 
-    void charge_io(std::uint64_t, std::uint64_t) override {}
-
     Duration date_at_start() const override { return date_at_start_; }
 
 private:

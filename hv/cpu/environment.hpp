@@ -26,6 +26,8 @@ public:
     /// For `ud2; "xen"; cpuid` (Xen's forced emulation) and for plain CPUID alike.
     virtual CpuidLeaf cpuid(const CpuState&, std::uint32_t leaf, std::uint32_t subleaf) = 0;
     virtual std::uint64_t tsc(const CpuState&) = 0;
+    /// What RDRAND answers.
+    virtual std::uint64_t random_number() = 0;
     virtual std::optional<std::uint64_t> read_msr(CpuState&, std::uint32_t index) = 0;
     virtual bool write_msr(CpuState&, std::uint32_t index, std::uint64_t value) = 0;
     /// MOV from/to CRn, n = 0, 2, 3, 4, 8; CLTS and LMSW come as a write of CR0.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The CPU models are the micro-architecture levels of the x86-64 psABI, and nothing beside them but
-// what the system level needs. What is left out, and why: RDRAND and RDSEED (a run would not
-// repeat), invariant TSC (the guest's clock is pvclock), ERMS and FSRM (each iteration of a string
+// what the system level needs. What is left out, and why: RDSEED (Linux does with RDRAND,
+// whose numbers are the machine's), invariant TSC (the guest's clock is pvclock), ERMS and FSRM (each iteration of a string
 // instruction retires one instruction, and bytes would be eight times as many as quadwords),
 // FSGSBASE (Linux then reads an MSR at each context switch), SMEP, SMAP, PCID, APIC, MTRR, PSE, PGE
 // (not for PV guests), SYSENTER (32-bit code only).
@@ -31,8 +31,9 @@ constexpr std::uint32_t bits(Bits... each) {
 
 // Leaf 1 EDX: FPU DE TSC MSR PAE CX8 CMOV PAT CLFSH MMX FXSR SSE SSE2.
 constexpr std::uint32_t base_edx = bits(0, 2, 4, 5, 6, 8, 15, 16, 19, 23, 24, 25, 26);
-// Leaf 1 ECX: SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT, and the bit that says "under a hypervisor".
-constexpr std::uint32_t v2_ecx = bits(0, 9, 13, 19, 20, 23, 31);
+// Leaf 1 ECX: SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT, RDRAND, and the bit that says "under a
+// hypervisor".
+constexpr std::uint32_t v2_ecx = bits(0, 9, 13, 19, 20, 23, 30, 31);
 // FMA MOVBE XSAVE AVX F16C.
 constexpr std::uint32_t v3_ecx = v2_ecx | bits(12, 22, 26, 28, 29);
 // Leaf 7 EBX: BMI1 AVX2 BMI2.

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "hv/abi/xen.hpp"
 #include "hv/domain/domain.hpp"
 #include "hv/domain/guest_entry.hpp"
 #include "hv/domain/guest_environment.hpp"
@@ -64,8 +65,11 @@ Environment::Taken GuestEnvironment::take(CpuState& cpu, const Exit& exit) {
     if (is_hypercall && !is_local_hypercall(cpu.reg(Gpr::rax))) return Taken::no;
     if (exit.reason == Exit::Reason::not_built || exit.reason == Exit::Reason::budget_spent)
         return Taken::no;
+    vcpu_.take_was_charged();
     if (vcpu_.domain().handle_exit(vcpu_, exit) != Domain::Next::run) return Taken::ended;
     vcpu_.prepare_to_run();
+    // The run's budget was reckoned without what this took.
+    if (vcpu_.take_was_charged()) return Taken::ended;
     return vcpu_.is_runnable() ? Taken::on : Taken::ended;
 }
 
@@ -75,16 +79,20 @@ Domain::Next Domain::handle_exit(Vcpu& vcpu, const Exit& exit) {
             break;
         case Exit::Reason::syscall:
             if (vcpu.cpu.kernel_mode) {
+                if (vcpu.cpu.reg(Gpr::rax) != __HYPERVISOR_iret) vcpu.charge(Cost::hypercall);
                 if (do_hypercall(vcpu) && !shutdown_reason_) trap_if_single_stepped(vcpu);
             } else {
+                vcpu.charge(Cost::system_call);
                 enter_syscall(vcpu, exit.length);
             }
             break;
         case Exit::Reason::exception:
+            vcpu.charge(Cost::exception);
             if (exit.vector < exception_count.size()) ++exception_count[exit.vector];
             deliver_exception(vcpu, exit);
             break;
         case Exit::Reason::interrupt:
+            vcpu.charge(Cost::exception);
             deliver_interrupt(vcpu, exit);
             break;
         case Exit::Reason::not_built:

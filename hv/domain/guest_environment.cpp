@@ -65,6 +65,8 @@ std::uint64_t GuestEnvironment::tsc(const CpuState&) {
     return static_cast<std::uint64_t>(now.time_since_epoch().count());
 }
 
+std::uint64_t GuestEnvironment::random_number() { return vcpu_.random_number(); }
+
 // Control and debug registers: for the guest kernel alone -----------------------------------------
 
 std::optional<std::uint64_t> GuestEnvironment::read_cr(CpuState& state, unsigned n) {

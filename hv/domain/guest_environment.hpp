@@ -15,6 +15,7 @@ public:
 
     CpuidLeaf cpuid(const CpuState&, std::uint32_t leaf, std::uint32_t subleaf) override;
     std::uint64_t tsc(const CpuState&) override;
+    std::uint64_t random_number() override;
     std::optional<std::uint64_t> read_msr(CpuState&, std::uint32_t index) override;
     bool write_msr(CpuState&, std::uint32_t index, std::uint64_t value) override;
     std::optional<std::uint64_t> read_cr(CpuState&, unsigned n) override;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "hv/base/cost.hpp"
 #include "hv/base/units.hpp"
 #include "hv/trace/recorder.hpp"
 
@@ -29,6 +30,12 @@ public:
     virtual Time now(const Vcpu& vcpu) = 0;
     /// The time since the Unix epoch at the machine's Time zero.
     virtual std::chrono::nanoseconds wall_clock_base() = 0;
+
+    /// What a domain's random numbers are drawn from.
+    virtual std::uint64_t random_seed(DomainId id) = 0;
+
+    /// The vCPU, which is running, did this `count` times. True: now() has moved on.
+    virtual bool charge(const Vcpu& /*vcpu*/, Cost, std::uint64_t /*count*/) { return false; }
 
     /// Each vCPU has one timer: at `deadline` the machine calls `vcpu.timer_expired(deadline or
     /// later)`. Nothing: no timer. Replaces what was set before. Never called with a time gone by.

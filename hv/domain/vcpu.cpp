@@ -15,6 +15,7 @@ namespace ring3 {
 Vcpu::Vcpu(Domain& domain, VcpuId id)
     : domain_(domain),
       id_(id),
+      random_(domain.hypervisor().random_seed(domain.id()), id.raw),
       environment_(std::make_unique<GuestEnvironment>(*this)),
       info_(domain.frames(), Mfn{}, 0) {
     cpu.domain = domain.id();
@@ -22,6 +23,11 @@ Vcpu::Vcpu(Domain& domain, VcpuId id)
 }
 
 Vcpu::~Vcpu() = default;
+
+std::uint64_t Vcpu::random_number() {
+    ++random_numbers_drawn_;
+    return random_.next();
+}
 
 bool Vcpu::is_runnable() const {
     return is_up && !blocked_ && !domain_.is_paused() && !domain_.shutdown_reason();
@@ -34,11 +40,17 @@ void Vcpu::prepare_to_run() {
         nmi_pending = false;
         nmi_masked = true;
         domain_.trace().note(trace::Event::nmi, domain_.id(), id_);
+        charge(Cost::interrupt);
         if (!enter_trap(*this, nmi_vector, std::nullopt)) return;
     }
     if (!info_.upcall_due()) return;
     domain_.trace().note(trace::Event::upcall, domain_.id(), id_);
+    charge(Cost::interrupt);
     enter_event_callback(*this);
+}
+
+void Vcpu::charge(Cost cost, std::uint64_t count) {
+    was_charged_ |= domain_.hypervisor().charge(*this, cost, count);
 }
 
 AddressSpace Vcpu::kernel_space() const {

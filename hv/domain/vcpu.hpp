@@ -8,10 +8,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "hv/abi/vcpu.hpp"
 #include "hv/abi/xen.hpp"
+#include "hv/base/cost.hpp"
+#include "hv/base/random.hpp"
 #include "hv/base/units.hpp"
 #include "hv/cpu/engine/engine.hpp"
 #include "hv/cpu/environment.hpp"
@@ -140,6 +143,17 @@ public:
     /// Flips between guest kernel and guest user mode, and with it the roots and the GS bases.
     void toggle_guest_mode();
 
+    /// RDRAND: the next of this vCPU's own numbers, which are a function of the domain's seed
+    /// (Hypervisor::random_seed) and of how many were drawn.
+    std::uint64_t random_number();
+    std::uint64_t random_numbers_drawn() const { return random_numbers_drawn_; }
+
+    /// What it does takes time by the machine's cost model.
+    void charge(Cost cost, std::uint64_t count = 1);
+    /// Whether time was charged since this was asked last: a budget of instructions that was
+    /// reckoned before is too long then.
+    bool take_was_charged() { return std::exchange(was_charged_, false); }
+
     /// SCHEDOP_yield was called: handle_exit tells the machine.
     bool has_yielded = false;
 
@@ -150,10 +164,13 @@ private:
 
     Domain& domain_;
     VcpuId id_;
+    Random random_;
+    std::uint64_t random_numbers_drawn_ = 0;
     std::unique_ptr<Environment> environment_;
     VcpuInfo info_;
     bool info_registered_ = false;
 
+    bool was_charged_ = false;
     bool blocked_ = false;
     bool polling_ = false;
     std::vector<EventPort> polled_ports_;

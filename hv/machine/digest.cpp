@@ -83,7 +83,7 @@ void feed_vcpu(Feed& feed, const Vcpu& vcpu, Time now) {
         feed << callback.address << callback.masks_events;
     feed << vcpu.kernel_ss << vcpu.kernel_sp << vcpu.iopl << vcpu.gdt_entries
          << vcpu.info().mfn().raw << vcpu.is_up << vcpu.is_blocked() << vcpu.nmi_pending
-         << vcpu.run_state();
+         << vcpu.run_state() << vcpu.random_numbers_drawn();
     for (const Mfn frame : vcpu.gdt_frames) feed << frame.raw;
     for (const EventPort port : vcpu.virq_port) feed << port.raw;
     for (const std::uint64_t nanoseconds : vcpu.run_state_info(now).time) feed << nanoseconds;
@@ -102,7 +102,7 @@ void feed_events(Feed& feed, const EventChannels& events) {
 
 std::string Machine::digest() {
     Feed feed;
-    feed << std::string_view("ring3 machine state 1");
+    feed << std::string_view("ring3 machine state 2");
     const Time now = time();
     feed << now.time_since_epoch().count() << retired();
     feed_frames(feed, frames_);
@@ -116,7 +116,7 @@ std::string Machine::digest() {
         for (Runner& runner : member.runners) feed_vcpu(feed, runner.vcpu, now);
     }
     timers_.for_each([&](Time when, const std::string& name) {
-        feed << when.time_since_epoch().count() << std::string_view(name);
+        if (!name.empty()) feed << when.time_since_epoch().count() << std::string_view(name);
     });
     return feed.finish();
 }

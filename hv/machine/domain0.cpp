@@ -50,6 +50,7 @@ void Machine::Domain0::wake() {
     place = Runner::Place::waiting;
     machine_.trace_.note(trace::Event::wake, view.domain, view.id);
     set_run_state(RunState::runnable);
+    machine_.watchdog_.waits(view, machine_.time());
     machine_.scheduler_->wake(view, machine_.time(), machine_.kicks_);
 }
 

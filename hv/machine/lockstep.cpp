@@ -78,6 +78,7 @@ void Machine::at_boundary() {
     store_.deliver_native();
     work_at_once();
     preempt_kicked();
+    if (replaces_scheduler_) replace_scheduler();
 }
 
 /// A domain that has ended, or was paused, keeps no pCPU.
@@ -135,6 +136,7 @@ bool Machine::run_pcpu(Time end) {
 
 void Machine::begin_run(const Scheduler::Choice& choice, Time end) {
     HV_CHECK(choice.slice > 0ns, "a scheduler gave an empty slice");
+    begin_turn(*choice.vcpu);
     trace_.note(trace::Event::run, choice.vcpu->domain, choice.vcpu->id,
                 static_cast<std::uint64_t>(choice.slice.count()));
     // A task of Domain-0 may exceed the quantum; its pCPU then waits for the others.

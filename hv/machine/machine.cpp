@@ -6,9 +6,11 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
+#include "hv/base/random.hpp"
 #include "hv/base/registry.hpp"
 #include "hv/base/sha256.hpp"
 #include "hv/machine/devices.hpp"
@@ -66,7 +68,9 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
       store_([this](DomainId watcher, const std::string& path, const std::string& token) {
           const auto found = by_id_.find(watcher);
           if (found != by_id_.end()) found->second->guest.deliver_watch(path, token);
-      }) {
+      }),
+      watchdog_(timers_, parameters_.watchdog,
+                [this](const Watchdog::Bite& bite) { starve(bite); }) {
     check_pcpus();
     domain0_ = std::make_unique<Domain0>(*this);
     host_poll_.add(outside_);
@@ -202,6 +206,7 @@ void Machine::start(Member& member) {
         runner.view.params = config.scheduling.of_each(config.max_vcpus);
         runner.view.affinity = config.scheduling.affinity;
         scheduler_->join(runner.view, time());
+        note_promise(runner.view);
     }
     member.guest.build(store_, *domain0_);
     for (const VifSpec& vif : member.guest.spec().config.vifs) attach(member.guest, vif);
@@ -249,6 +254,8 @@ void Machine::end(Member& member) {
     const DomainId id = member.guest.domain()->id();
     member.guest.destroy(store_);
     engine_->forget_domain(id);
+    turns_.forget(id);
+    watchdog_.forget(id);
     by_id_.erase(id);
 }
 
@@ -258,8 +265,18 @@ void Machine::adjust(Runner& runner, const SchedParams& params, Affinity affinit
     runner.view.affinity = affinity;
     scheduler_->adjust(runner.view, params, time());
     runner.view.params = params;
-    trace_.note(trace::Event::adjust, runner.view.domain, runner.view.id, params.weight,
-                params.cap_percent, affinity.pcpus);
+    note_promise(runner.view);
+}
+
+void Machine::note_promise(const sched::Vcpu& view) {
+    trace_.note(trace::Event::adjust, view.domain, view.id, view.params.weight,
+                view.params.cap_percent, view.affinity.pcpus);
+}
+
+void Machine::start_trace(trace::Sink& sink, trace::Classes classes) {
+    trace_.start(sink, classes);
+    for (const Member& member : members_)
+        for (const Runner& runner : member.runners) note_promise(runner.view);
 }
 
 void Machine::set_scheduling(Guest& guest, const Scheduling& scheduling) {
@@ -314,7 +331,20 @@ Time Machine::time() { return clock_->now(retired_here()); }
 
 Time Machine::now(const Vcpu&) { return time(); }
 
+bool Machine::charge(const Vcpu&, Cost cost, std::uint64_t count) {
+    return clock_->charge(cost, count);
+}
+
 std::chrono::nanoseconds Machine::wall_clock_base() { return clock_->date_at_start(); }
+
+/// In a closed world a run must repeat; in an open one, guests make keys of it.
+std::uint64_t Machine::random_seed(DomainId id) {
+    if (world() == Clock::World::closed) return Random(parameters_.seed, id.raw).next();
+    std::uint64_t seed = 0;
+    if (::getentropy(&seed, sizeof seed) != 0)
+        throw EnvironmentError("the host gives no random numbers (getentropy)");
+    return seed;
+}
 
 void Machine::set_timer(Vcpu& vcpu, std::optional<Time> deadline) {
     TimerQueue::Timer& timer = runner_of(vcpu).timer;
@@ -337,6 +367,7 @@ void Machine::wake(Runner& runner) {
     ++wakes_;
     trace_.note(trace::Event::wake, runner.view.domain, runner.view.id);
     runner.vcpu.set_run_state(RunState::runnable, time());
+    watchdog_.waits(runner.view, time());
     scheduler_->wake(runner.view, time(), kicks_);
 }
 

@@ -31,6 +31,8 @@
 #include "hv/machine/record/outside_inputs.hpp"
 #include "hv/machine/sampler.hpp"
 #include "hv/machine/scripted_input.hpp"
+#include "hv/machine/turns.hpp"
+#include "hv/machine/watchdog.hpp"
 #include "hv/memory/frame_table.hpp"
 #include "hv/memory/page_tables.hpp"
 #include "hv/sched/scheduler.hpp"
@@ -76,7 +78,11 @@ public:
     void attach(Guest& guest, const DiskSpec& disk);
     /// In the order of their making.
     std::vector<Guest*> guests();
+    /// Throws SchedulerError when the scheduler does what none may, or starves a vCPU and the run
+    /// is to stop then.
     End run();
+    /// The vCPU that starved, if one did: the run's scheduler was replaced then.
+    const std::optional<Watchdog::Bite>& starved() const { return starved_; }
 
     Time time();
     /// Instructions retired by all vCPUs.
@@ -115,7 +121,7 @@ public:
     void set_core_folder(std::filesystem::path folder) { core_folder_ = std::move(folder); }
     /// Records these classes of events from now on. The sink must last until the machine is gone or
     /// stop_trace() was called, which hands over the rest. Changes nothing of the run.
-    void start_trace(trace::Sink& sink, trace::Classes classes) { trace_.start(sink, classes); }
+    void start_trace(trace::Sink& sink, trace::Classes classes);
     void stop_trace() { trace_.stop(); }
     MachineSample sample();
     /// Hands over a sample at the first look at or after each multiple of the period, from the
@@ -133,8 +139,12 @@ private:
     class Domain0;
 
     // The run loop, run_loop.cpp.
+    End run_on_one_pcpu();
+    void starve(const Watchdog::Bite& bite);
+    void replace_scheduler();
     void run_slice(Runner& runner, Duration slice);
     void run_domain0(Duration slice);
+    void begin_turn(const sched::Vcpu& view);
     void tell_stopped(sched::Vcpu& view, Duration ran, Scheduler::Why why);
     void note_idle();
     void work_at_once();
@@ -163,6 +173,7 @@ private:
     Runner& runner_of(const Vcpu& vcpu);
     Runner& runner_of(const sched::Vcpu& view);
     void check_affinity(Affinity affinity) const;
+    void note_promise(const sched::Vcpu& view);
     void adjust(Runner& runner, const SchedParams& params, Affinity affinity);
     /// Instructions of the pCPU at its turn.
     std::uint64_t retired_here() const;
@@ -172,7 +183,9 @@ private:
 
     // Hypervisor.
     Time now(const Vcpu& vcpu) override;
+    bool charge(const Vcpu& vcpu, Cost cost, std::uint64_t count) override;
     std::chrono::nanoseconds wall_clock_base() override;
+    std::uint64_t random_seed(DomainId id) override;
     void set_timer(Vcpu& vcpu, std::optional<Time> deadline) override;
     void wake(Vcpu& vcpu) override;
     void domain_shutdown(Domain& domain) override;
@@ -243,6 +256,11 @@ private:
     /// Inside of a quantum others learn of a wake at its end.
     bool is_in_quantum_ = false;
     std::vector<Runner*> late_wakes_;
+    Turns turns_;
+    Watchdog watchdog_;
+    std::optional<Watchdog::Bite> starved_;
+    /// To be done between two slices.
+    bool replaces_scheduler_ = false;
     /// How often somebody became runnable.
     std::uint64_t wakes_ = 0;
     bool is_idle_ = false;

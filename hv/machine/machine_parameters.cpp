@@ -26,10 +26,24 @@ MachineParameters::MachineParameters(Params& params) {
     domain0 = when == "auto"        ? Domain0::by_world
               : when == "scheduled" ? Domain0::scheduled
                                     : Domain0::at_once;
+    watchdog = params.duration(
+        "watchdog_ms", std::chrono::milliseconds{0},
+        "longest that a vCPU which can run may go without a pCPU; 0: as long as the scheduler "
+        "likes. Caps and reservations make vCPUs wait as well",
+        std::chrono::milliseconds{0}, std::chrono::hours{24});
+    on_starvation = params.choice("watchdog_action", "stop", {"stop", "round_robin"},
+                                  "what becomes of a run in which one waits longer: it stops, or "
+                                  "goes on under round_robin and its result is marked") == "stop"
+                        ? OnStarvation::stop
+                        : OnStarvation::round_robin;
     input_quiet = params.duration(
         "input_quiet_ms", std::chrono::milliseconds{500},
         "virtual clock only: silence on the console before the next line of input is typed",
         std::chrono::milliseconds{1}, std::chrono::hours{1});
+    seed = static_cast<std::uint64_t>(
+        params.integer("seed", 1, {0, std::numeric_limits<std::int64_t>::max()},
+                       "virtual clock only: of the random numbers that guests get by RDRAND; under "
+                       "a clock of the host they are the host's"));
     const std::int64_t stop = params.integer(
         "stop_after_instructions", 0, {0, std::numeric_limits<std::int64_t>::max()},
         "stop the run when so many instructions were retired, to compare digests; 0: never");

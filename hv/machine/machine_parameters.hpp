@@ -20,12 +20,20 @@ struct MachineParameters {
         by_world,   ///< scheduled in a closed world, at once in an open one
     };
 
+    /// What becomes of a run in which a vCPU starves.
+    enum class OnStarvation : std::uint8_t { stop, round_robin };
+
     std::uint32_t pcpus = 1;
     Duration quantum{};
     Frames memory{};
     Domain0 domain0 = Domain0::by_world;
+    /// Zero: nobody watches.
+    Duration watchdog{};
+    OnStarvation on_starvation = OnStarvation::stop;
     /// See ScriptedInput.
     Duration input_quiet{};
+    /// Of the random numbers that guests get in a closed world.
+    std::uint64_t seed = 0;
     /// The run stops when exactly so many instructions were retired.
     std::uint64_t stop_after = 0;
 };

@@ -9,8 +9,10 @@
 #include "hv/abi/sched.hpp"
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
+#include "hv/base/registry.hpp"
 #include "hv/machine/core_dump.hpp"
 #include "hv/machine/runner.hpp"
+#include "hv/sched/scheduler_error.hpp"
 
 namespace ring3 {
 namespace {
@@ -24,7 +26,14 @@ constexpr Duration look_every = 500us;
 
 Machine::End Machine::run() {
     check_recording();
-    if (parameters_.pcpus > 1) return run_in_lockstep();
+    const End end = parameters_.pcpus > 1 ? run_in_lockstep() : run_on_one_pcpu();
+    if (starved_ && parameters_.on_starvation == MachineParameters::OnStarvation::stop)
+        throw SchedulerError{fmt::format("the scheduler {} starves a vCPU: {}",
+                                         config_.policy(Scheduler::kind).name, starved_->dump)};
+    return end;
+}
+
+Machine::End Machine::run_on_one_pcpu() {
     while (true) {
         act_on_ends();
         if (all_settled() && !outside_.wants_to_go_on()) return End::guests_ended;
@@ -33,6 +42,7 @@ Machine::End Machine::run() {
 
         do_what_is_due();
         work_at_once();
+        if (replaces_scheduler_) replace_scheduler();
         const Scheduler::Choice choice = scheduler_->pick(pcpu_, time());
         if (choice.vcpu == nullptr) {
             note_idle();
@@ -41,6 +51,7 @@ Machine::End Machine::run() {
         }
         is_idle_ = false;
         HV_CHECK(choice.slice > 0ns, "a scheduler gave an empty slice");
+        begin_turn(*choice.vcpu);
         trace_.note(trace::Event::run, choice.vcpu->domain, choice.vcpu->id,
                     static_cast<std::uint64_t>(choice.slice.count()));
         if (choice.vcpu == &domain0_->view)
@@ -72,9 +83,48 @@ void Machine::run_slice(Runner& runner, Duration slice) {
     by_id_.at(runner.view.domain)->guest.poll_back_ends();
 }
 
+/// What it costs to go over to this vCPU.
+void Machine::begin_turn(const sched::Vcpu& view) {
+    turns_.begin(*clock_, retired_here(), pcpu_, view);
+    watchdog_.runs(view, pcpu_, time());
+}
+
+/// Called by a timer, so perhaps while a vCPU runs: what is to be done waits for its end.
+void Machine::starve(const Watchdog::Bite& bite) {
+    starved_ = bite;
+    if (parameters_.on_starvation == MachineParameters::OnStarvation::stop) return;
+    say(LogLevel::warning, fmt::format("goes on under round_robin: {}", bite.dump));
+    replaces_scheduler_ = true;
+    for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu) kicks_.kick(pcpu);
+}
+
+/// No vCPU runs.
+void Machine::replace_scheduler() {
+    replaces_scheduler_ = false;
+    std::vector<std::pair<sched::Vcpu*, bool>> all;
+    for (Member& member : members_)
+        for (Runner& runner : member.runners)
+            all.emplace_back(&runner.view, runner.place == Runner::Place::waiting);
+    if (domain0_->is_scheduled())
+        all.emplace_back(&domain0_->view, domain0_->place == Runner::Place::waiting);
+    for (const auto& [view, can_run] : all) {
+        scheduler_->leave(*view, time());
+        view->data.reset();
+    }
+    Params params("scheduler");
+    scheduler_ = Registry<Scheduler>::create("round_robin", params);
+    for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu) scheduler_->add_pcpu(pcpu, time());
+    for (const auto& [view, can_run] : all) {
+        scheduler_->join(*view, time());
+        if (can_run) scheduler_->wake(*view, time(), kicks_);
+    }
+}
+
 void Machine::tell_stopped(sched::Vcpu& view, Duration ran, Scheduler::Why why) {
     trace_.note(trace::Event::stop, view.domain, view.id, static_cast<std::uint64_t>(ran.count()),
                 static_cast<std::uint64_t>(why));
+    turns_.end(*clock_, retired_here(), pcpu_, view, ran);
+    watchdog_.stopped(view, pcpu_, why != Scheduler::Why::blocked, time());
     scheduler_->stopped(view, pcpu_, ran, why, time());
 }
 
@@ -114,6 +164,7 @@ Scheduler::Why Machine::run_until(Runner& runner, Time end) {
 
 bool Machine::wants_stop() {
     if (retired() >= parameters_.stop_after || inputs_.is_at_end(time())) return true;
+    if (starved_ && parameters_.on_starvation == MachineParameters::OnStarvation::stop) return true;
     if (!outside_.wants_stop()) return false;
     inputs_.ask_for_end();
     // The end of a recorded run is a moment of its own, a little later.

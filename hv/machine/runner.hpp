@@ -39,7 +39,10 @@ public:
     ~Domain0() override;
 
     Time now() override { return machine_.time(); }
-    void charge(IoWork work) override { machine_.clock_->charge_io(work.requests, work.bytes); }
+    void charge(IoWork work) override {
+        machine_.clock_->charge(Cost::io_request, work.requests);
+        machine_.clock_->charge(Cost::io_byte, work.bytes);
+    }
     HostPoll* host() override;
     bool has_modelled_devices() override { return machine_.world() == Clock::World::closed; }
     bool has_outside() override { return machine_.inputs_.mode() != OutsideInputs::Mode::closed; }

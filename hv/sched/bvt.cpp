@@ -52,7 +52,7 @@ public:
           unwarp_(params.duration("unwarp_ms", 0ms, "time out of warp after that")) {}
 
     Promises promises() const override {
-        return {.follows_weights = true, .wait_per_other = Time{allowance_ * 2}};
+        return {.migrates = false, .follows_weights = true, .wait_per_other = Time{allowance_ * 2}};
     }
 
     void add_pcpu(PcpuId pcpu, Time) override { pcpus_.try_emplace(pcpu); }

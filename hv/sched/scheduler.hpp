@@ -5,12 +5,16 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "hv/base/units.hpp"
 #include "hv/sched/vcpu.hpp"
 
 namespace ring3 {
+
+class Params;
 
 /// Which pCPUs should pick again now, though their slice is not spent.
 class Kicks {
@@ -30,6 +34,8 @@ class Scheduler {
 public:
     static constexpr const char* kind = "scheduler";
     using Vcpu = sched::Vcpu;
+    /// For names that are paths: from a shared object, plug_in.hpp (Registry::create).
+    static std::unique_ptr<Scheduler> load(const std::string& path, Params& params);
     /// vcpu == nullptr: idle until the next wake.
     struct Choice {
         Vcpu* vcpu = nullptr;
@@ -41,6 +47,8 @@ public:
     struct Promises {
         /// No pCPU idles while a vCPU that may run on it waits.
         bool conserves_work = true;
+        /// A vCPU that waits is taken over by any pCPU that idles and that it may run on.
+        bool migrates = true;
         /// CPU-bound vCPUs on one pCPU get equal time when they were promised the same; time in
         /// proportion to their weights; no more than their caps.
         bool is_even_handed = true;

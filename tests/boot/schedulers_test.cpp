@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "build_info.hpp"
@@ -17,6 +18,7 @@
 #include "hv/machine/machine.hpp"
 #include "hv/trace/file.hpp"
 #include "hv/trace/timeline.hpp"
+#include "tests/support/program.hpp"
 #include "tests/support/small_guest.hpp"
 
 namespace ring3::test {
@@ -100,6 +102,25 @@ TEST(ReplayedSchedule, is_the_run_that_it_was_recorded_from) {
     std::filesystem::remove(path);
     EXPECT_EQ(once.digest, again.digest);
     EXPECT_EQ(trace::slices(once.records).size(), trace::slices(again.records).size());
+}
+
+std::string plug_in(const std::string& name) {
+    return fmt::format("scheduler.name={}/tests/plug_ins/{}.so", build_info::binary_dir, name);
+}
+
+TEST(SchedulerFromOutside, boots_stock_kernels_and_does_so_again) {
+    const Result once = boot({plug_in("least_run"), "machine.pcpus=2"}, 2, 2);
+    EXPECT_TRUE(once.have_powered_off);
+    EXPECT_EQ(once.digest, boot({plug_in("least_run"), "machine.pcpus=2"}, 2, 2).digest);
+}
+
+TEST(SchedulerFromOutside, that_fails_under_a_stock_kernel_ends_the_run_with_its_name) {
+    const Outcome outcome =
+        run_ring3(fmt::format("create {}/examples/tiny.cfg --clock virtual --set {} --set "
+                              "scheduler.how=throws_in_stopped",
+                              build_info::source_root, plug_in("misbehaves")));
+    EXPECT_EQ(outcome.code, 6);
+    EXPECT_THAT(outcome.said, testing::HasSubstr("misbehaves.so threw in stopped()"));
 }
 
 TEST(StockKernel, of_four_vcpus_boots_on_one_two_and_four_pcpus) {

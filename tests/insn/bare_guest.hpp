@@ -28,6 +28,7 @@ public:
         return {leaf, subleaf, 0x1111, 0x2222};
     }
     std::uint64_t tsc(const CpuState& state) override { return state.retired; }
+    std::uint64_t random_number() override { return 0x1234'5678'9abc'def0; }
     std::optional<std::uint64_t> read_msr(CpuState&, std::uint32_t) override { return {}; }
     bool write_msr(CpuState&, std::uint32_t, std::uint64_t) override { return false; }
     std::optional<std::uint64_t> read_cr(CpuState& s, unsigned) override { return s.cr0; }

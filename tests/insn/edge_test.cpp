@@ -46,6 +46,27 @@ TEST(StringInsn, ends_at_any_budget_and_goes_on) {
     }
 }
 
+TEST(Rdrand, writes_its_register_at_any_width_and_sets_the_carry_flag_alone) {
+    constexpr std::uint64_t number = 0x1234'5678'9abc'def0, old = 0x1111'2222'3333'4444;
+    const std::pair<Bytes, std::uint64_t> widths[] = {
+        {{0x49, 0x0f, 0xc7, 0xf1}, number},                            // rdrand r9
+        {{0x41, 0x0f, 0xc7, 0xf1}, number & 0xffff'ffff},              // rdrand r9d
+        {{0x66, 0x41, 0x0f, 0xc7, 0xf1}, (old & ~0xffffull) | 0xdef0}  // rdrand r9w
+    };
+    for (const auto& [code, expected] : widths) {
+        BareGuest guest;
+        guest.state.reg(Gpr::r9) = old;
+        guest.state.rflags |= rflags::zf | rflags::of | rflags::sf;
+        guest.write(BareGuest::base, code);
+        // What reads the flags behind it must find them: PUSHF.
+        guest.write(BareGuest::base + code.size(), Bytes{0x9c, 0x0f, 0x0b});
+        EXPECT_EQ(guest.run(1000).vector, 6);
+        EXPECT_EQ(guest.state.reg(Gpr::r9), expected);
+        const auto flags = guest.read<std::uint64_t>(guest.state.reg(Gpr::rsp));
+        EXPECT_EQ(flags & rflags::arithmetic, rflags::cf);
+    }
+}
+
 TEST(StringInsn, keeps_the_iterations_before_a_fault) {
     BareGuest guest;
     guest.state.reg(Gpr::rcx) = 100;
@@ -112,7 +133,7 @@ TEST(Decoder, keeps_to_the_model) {
     };
     const std::vector<Bytes> none = {
         {0x62, 0xf1, 0x7c, 0x48, 0x58, 0xc1},  // vaddps zmm0, zmm0, zmm1
-        {0x0f, 0xc7, 0xf0},                    // rdrand eax
+        {0x0f, 0xc7, 0xf8},                    // rdseed eax
         {0x66, 0x0f, 0x38, 0xdc, 0xc1},        // aesenc xmm0, xmm1
         {0x66, 0x0f, 0x3a, 0x44, 0xc1, 0x00},  // pclmulqdq
         {0x0f, 0x38, 0xc8, 0xc1},              // sha1nexte

@@ -9,11 +9,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <toml++/toml.h>
 
 #include "build_info.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/base/nearest_name.hpp"
+#include "hv/base/toml.hpp"
 
 namespace ring3 {
 namespace {

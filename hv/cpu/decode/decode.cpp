@@ -51,6 +51,7 @@ bool in_model(const ZydisDecodedInstruction& z, IsaLevel level) {
         case ZYDIS_ISA_EXT_PAUSE:
         case ZYDIS_ISA_EXT_XSAVE:
         case ZYDIS_ISA_EXT_RDTSCP:
+        case ZYDIS_ISA_EXT_RDRAND:
         case ZYDIS_ISA_EXT_AMD3DNOW_PREFETCH:
         case ZYDIS_ISA_EXT_MONITOR:
         case ZYDIS_ISA_EXT_VTX:
@@ -160,6 +161,7 @@ Form form_of(const ZydisDecodedInstruction& z) {
         case ZYDIS_MNEMONIC_CPUID:
         case ZYDIS_MNEMONIC_RDTSC:
         case ZYDIS_MNEMONIC_RDTSCP:
+        case ZYDIS_MNEMONIC_RDRAND:
         case ZYDIS_MNEMONIC_RDPMC:
         case ZYDIS_MNEMONIC_RDMSR:
         case ZYDIS_MNEMONIC_WRMSR:

@@ -145,6 +145,11 @@ std::optional<Emulated> emulate_sensitive(const Insn& insn, EmulationContext& c)
             set_edx_eax(state, c.environment.tsc(state));
             state.reg(Gpr::rcx) = state.tsc_aux & 0xffff'ffff;
             return retire(insn, c);
+        case ZYDIS_MNEMONIC_RDRAND:
+            // CF: there was a number, as there always is; the other flags are cleared.
+            write_register(state, insn.rm.number, insn.operand_size, c.environment.random_number());
+            state.rflags = (state.rflags & ~std::uint64_t{rflags::arithmetic}) | rflags::cf;
+            return retire(insn, c);
         case ZYDIS_MNEMONIC_RDMSR:
             return read_msr(insn, c);
         case ZYDIS_MNEMONIC_WRMSR:

@@ -53,7 +53,7 @@ BlockEmitter::BlockEmitter(const TranslationRequest& request, const HostFeatures
 void BlockEmitter::relocate(Relocation::Kind kind, std::size_t array) {
     using Kind = Relocation::Kind;
     const bool is_wide = kind == Kind::address || kind == Kind::negated_address;
-    out_.relocations.push_back({kind, static_cast<std::uint32_t>(a_.offset() - (is_wide ? 8 : 4)),
+    out_.relocations.push_back({kind, static_cast<std::uint16_t>(a_.offset() - (is_wide ? 8 : 4)),
                                 static_cast<std::uint32_t>(array)});
 }
 
@@ -644,7 +644,8 @@ void BlockEmitter::go_to(Vaddr target, Variant variant) {
     const auto number = static_cast<std::uint32_t>(out_.links.size());
     HV_CHECK(number < 1u << LinkNumber::bits, "a block has few ways out");
     const std::uint8_t jump[5] = {0xe9, 0, 0, 0, 0};
-    out_.links.push_back({static_cast<std::uint32_t>(a_.offset()) + 1, target, variant});
+    out_.links.push_back({static_cast<std::uint16_t>(a_.offset() + 1),
+                          static_cast<std::uint16_t>(page_offset(target)), variant});
     embed(jump, sizeof jump);
     mark_link(number);
     jump_to_stub(stubs_.link);
@@ -663,6 +664,7 @@ Translation BlockEmitter::finish() {
     code_.resolveUnresolvedLinks();
     code_.relocateToBase(request_.host_base);
     out_.host_code.resize(code_.codeSize());
+    HV_CHECK(out_.host_code.size() < 1u << 16, "offsets in a block have 16 bits");
     HV_CHECK(
         code_.copyFlattenedData(out_.host_code.data(), out_.host_code.size()) == asmjit::kErrorOk,
         "emitted code could not be copied");

@@ -86,9 +86,7 @@ Block& BlockTable::add(const BlockKey& key, const BlockImage& image) {
     block.is_movable = image.is_movable;
     if (image.emulated != nullptr) block.emulated = copy(std::span(image.emulated, 1)).data();
     block.sites = copy(image.sites);
-    const std::span<LinkSite> links = copy(image.links);
-    for (LinkSite& link : links) link.target = link.target + (key.rip - image.rip);
-    block.links = links;
+    block.links = copy(image.links);
     block.linked =
         copy(std::span<const Block::Linked>(std::vector<Block::Linked>(image.links.size())));
     block.relocations = copy(image.relocations);

@@ -58,7 +58,7 @@ bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_be
     origin_ = behind;
     operand_ = 0;
     ++emitted_;
-    out_.sites.push_back({static_cast<std::uint32_t>(a_.offset()),
+    out_.sites.push_back({static_cast<std::uint16_t>(a_.offset()),
                           static_cast<std::uint16_t>(planned.offset),
                           {no_register, no_register},
                           static_cast<std::uint16_t>(live_before)});

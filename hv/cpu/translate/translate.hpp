@@ -39,7 +39,7 @@ struct StubAddresses {
 
 /// Where one guest instruction's host code begins.
 struct InsnSite {
-    std::uint32_t host_offset = 0;
+    std::uint16_t host_offset = 0;
     std::uint16_t guest_offset = 0;  ///< in its page
     /// Host registers whose values are in Context::borrowed while the instruction itself runs.
     std::int8_t borrowed[2] = {no_register, no_register};
@@ -48,8 +48,8 @@ struct InsnSite {
 
 /// A direct branch that can be linked: its rel32 starts at `host_offset`.
 struct LinkSite {
-    std::uint32_t host_offset = 0;
-    Vaddr target{};
+    std::uint16_t host_offset = 0;
+    std::uint16_t target = 0;           ///< offset in the page of the guest's code
     Variant variant = Variant::normal;  ///< of the block that it leads to
 };
 
@@ -64,7 +64,7 @@ struct Relocation {
         stub,             ///< 32 bits: distance to a stub
     };
     Kind kind;
-    std::uint32_t offset;     ///< in the host code
+    std::uint16_t offset;     ///< in the host code
     std::uint32_t array = 0;  ///< where in the Context the array begins
 };
 

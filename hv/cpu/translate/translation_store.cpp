@@ -35,8 +35,8 @@ struct ChunkHeader {
 };
 static_assert(sizeof(ChunkHeader) == 64, "records are aligned");
 
-/// Not worth a chunk in a file that is there.
-constexpr std::size_t least_added = std::size_t{64} << 10;
+/// Less of a chunk's room is not worth a chunk, in a file that has some.
+constexpr std::size_t least_part = 256;
 /// Code that a translation is looked for by: the longer, the fewer are alike in it alone.
 constexpr std::size_t key_bytes = 32;
 
@@ -128,7 +128,7 @@ TranslationStore::TranslationStore(const fs::path& folder, const std::string& na
 }
 
 TranslationStore::~TranslationStore() {
-    flush(least_added);
+    flush(chunk_room_ / least_part);
     for (const Mapping& mapping : mappings_) munmap(mapping.address, mapping.size);
     if (fresh_ != nullptr) munmap(fresh_, chunk_room_);
 }

@@ -46,7 +46,7 @@ public:
     /// Files of a folder: those of other builds and settings go when there are more.
     static constexpr std::size_t most_files = 4;
     /// A file that would become longer is begun anew.
-    static constexpr std::uint64_t longest_file = std::uint64_t{1} << 28;
+    static constexpr std::uint64_t longest_file = std::uint64_t{1} << 29;
     /// What one process adds at most: a guest that makes code for ever must not fill the disk.
     static constexpr std::uint64_t most_added = longest_file / 2;
 

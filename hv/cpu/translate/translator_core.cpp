@@ -152,8 +152,9 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
         switch (static_cast<Leave>(c.leave)) {
             case Leave::link: {
                 link_from = LinkNumber{c.link};
-                const auto& site = blocks_.at(link_from->block()).links[link_from->number()];
-                rip = site.target;
+                const Block& from = blocks_.at(link_from->block());
+                const LinkSite& site = from.links[link_from->number()];
+                rip = page_of(from.key.rip) + site.target;
                 variant = site.variant;
                 break;
             }

@@ -49,6 +49,7 @@ bool adjust_one(Vcpu& caller, unsigned operation, const xen_memory_reservation_t
     if (operation == XENMEM_populate_physmap && !copy_from_guest(caller, at, pfn)) return false;
     const std::optional<Mfn> mfn = domain.populate(Pfn{pfn});
     if (!mfn) return false;
+    caller.charge(Cost::frame);
     if (operation == XENMEM_increase_reservation && list == 0) return true;
     if (copy_to_guest(caller, at, mfn->raw)) return true;
     static_cast<void>(domain.give_up(*mfn));
@@ -152,6 +153,7 @@ int exchange_one(Vcpu& caller, std::uint64_t in, std::uint64_t out) {
     // There is one at least: the one that has just become free.
     const std::optional<Mfn> mfn = domain.populate(Pfn{pfn});
     if (!mfn) return -XEN_ENOMEM;
+    caller.charge(Cost::frame);
     return copy_to_guest(caller, out, mfn->raw) ? 0 : -XEN_EFAULT;
 }
 

@@ -71,6 +71,7 @@ int extended_one(Vcpu& caller, const mmuext_op_t& request) {
         case MMUEXT_UNPIN_TABLE:
             return tables.unpin(domain.id(), mfn);
         case MMUEXT_NEW_BASEPTR:
+            caller.charge(Cost::cr3_load);
             return caller.set_kernel_root(mfn);
         case MMUEXT_NEW_USER_BASEPTR:
             return caller.set_user_root(mfn);
@@ -78,9 +79,11 @@ int extended_one(Vcpu& caller, const mmuext_op_t& request) {
         case MMUEXT_INVLPG_LOCAL:
         case MMUEXT_TLB_FLUSH_ALL:
         case MMUEXT_INVLPG_ALL:
+            caller.charge(Cost::flush);
             return 0;
         case MMUEXT_TLB_FLUSH_MULTI:
         case MMUEXT_INVLPG_MULTI: {
+            caller.charge(Cost::flush);
             std::uint64_t vcpus;
             const Vaddr mask = abi::address_of(request.arg2.vcpumask);
             return copy_from_guest(caller, mask.raw, vcpus) ? 0 : -XEN_EINVAL;
@@ -144,6 +147,8 @@ HypercallResult for_each_request(Vcpu& caller, const HypercallArguments& argumen
 
 int map_at(Vcpu& caller, std::uint64_t va, std::uint64_t value, std::uint64_t flags) {
     Domain& domain = caller.domain();
+    caller.charge(Cost::table_update);
+    if ((flags & UVMF_FLUSHTYPE_MASK) != UVMF_NONE) caller.charge(Cost::flush);
     const int result =
         domain.tables().update_va(domain.id(), caller.cpu.kernel_root, Vaddr{va}, value);
     note(caller, trace::Event::va_update, va, value, result);
@@ -160,6 +165,7 @@ int map_at(Vcpu& caller, std::uint64_t va, std::uint64_t value, std::uint64_t fl
 
 HypercallResult mmu_update(Vcpu& caller, const HypercallArguments& arguments) {
     return for_each_request<mmu_update_t>(caller, arguments, [&](const mmu_update_t& request) {
+        caller.charge(Cost::table_update);
         const int result = update_one(caller.domain(), request);
         note(caller, trace::Event::table_update, request.ptr, request.val, result);
         return result;

@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "hv/machine/config/machine_config.hpp"
 
-#define TOML_EXCEPTIONS 1
-#include <stdexcept>
-namespace {
-[[noreturn]] void refuse_toml() {
-    throw std::logic_error("no name of a table or key stands where one must");
-}
-}  // namespace
-// The library asserts what some malformed texts break ("[!x]"), and would end the process.
-#define TOML_ASSERT(expression) ((expression) ? void() : refuse_toml())
-#include <toml++/toml.h>
-
 #include <cerrno>
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -24,6 +14,7 @@ namespace {
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/base/nearest_name.hpp"
+#include "hv/base/toml.hpp"
 
 namespace ring3 {
 namespace {

@@ -31,6 +31,12 @@ public:
     std::chrono::nanoseconds wall_clock_base() override {
         return std::chrono::seconds{(std::int64_t{1} << 32) + 5} + std::chrono::nanoseconds{7};
     }
+    std::uint64_t random_seed(DomainId id) override { return id.raw; }
+
+    bool charge(const Vcpu&, Cost cost, std::uint64_t count) override {
+        charged[cost] += count;
+        return takes_time;
+    }
     void set_timer(Vcpu&, std::optional<Time> deadline) override { timer = deadline; }
     void wake(Vcpu&) override { ++wakes; }
     void domain_shutdown(Domain&) override { ++shutdowns; }
@@ -51,6 +57,9 @@ public:
 
     Time time{Duration{1'000'000}};
     std::optional<Time> timer;
+    std::map<Cost, std::uint64_t> charged;
+    /// Whether what is charged moves the time on.
+    bool takes_time = false;
     int wakes = 0;
     int shutdowns = 0;
     std::vector<std::string> lines;

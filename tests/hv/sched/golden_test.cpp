@@ -3,9 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/hv/sched/simulation.hpp"
+#include "hv/base/random.hpp"
+#include "hv/sched/check/simulation.hpp"
 
-namespace ring3::test {
+namespace ring3::sched {
 namespace {
 
 using namespace std::chrono_literals;
@@ -244,6 +245,80 @@ TEST(NullGolden, gives_each_vcpu_a_pcpu_and_the_third_one_of_two_none) {
     EXPECT_THAT(all.turns, testing::Contains(Turn{0, 3, 0, 10ms, 20ms}));
 }
 
+/// A computes 4 ms and sleeps 10. At 14 ms it wakes as B's turn ends, and stands before B then.
+TEST(RoundRobinGolden, gives_turns_in_the_order_of_asking) {
+    Simulation all("round_robin", 1, with({{"slice_us", 10'000}}));
+    all.add(1, {}, {[] { return 4ms; }, [] { return 10ms; }});
+    all.add(2);
+    all.add(3);
+    all.run_until(62ms);
+    EXPECT_EQ(all.turns, expected({{1, {0ms, 4ms}},
+                                   {2, {4ms, 14ms}},
+                                   {3, {14ms, 24ms}},
+                                   {1, {24ms, 28ms}},
+                                   {2, {28ms, 38ms}},
+                                   {3, {38ms, 48ms}},
+                                   {1, {48ms, 52ms}},
+                                   {2, {52ms, 62ms}}}));
+}
+
+/// Weights 256 and 512, requests of 3 ms: 3 and 1.5 in virtual time. Virtual times and deadlines
+/// before each turn, and their weighted mean, up to which one is eligible:
+///    A 0 (3)    B 0 (1.5)    0  B, whose deadline is the earlier one
+///    A 0 (3)    B 1.5 (3)    1  A, since B is ahead
+///    A 3 (6)    B 1.5 (3)    2  B
+///    A 3 (6)    B 3 (4.5)    3  B, and again from there: as at first, 3 later
+TEST(FairGolden, takes_the_earliest_deadline_of_who_is_eligible) {
+    Simulation all("fair", 1, with({{"slice_us", 3'000}}));
+    all.add(1, {.weight = 256});
+    all.add(2, {.weight = 512});
+    all.run_until(27ms);
+    EXPECT_EQ(all.turns, turns_of("BABBABBAB", 3ms));
+}
+
+/// Weights 512 and 256: A burns half a credit for each ms. Credits in ms before each turn (A B):
+///   10    10   A, who was first, for the shortest turn of 0.5
+///    9.75 10   B, ahead by 0.25, but 0.5 is the shortest turn
+///    9.75  9.5 A, ahead by 0.25, which lasts 0.5
+///    9.5   9.5 B, who waited longer, for 0.5
+///    9.5   9   A, ahead by 0.5, which lasts 1
+///    9     9   B, and again from two lines above
+TEST(Credit2Golden, runs_who_has_more_credits_until_it_has_no_more_than_the_next) {
+    Simulation all("credit2", 1);
+    all.add(1, {.weight = 512});
+    all.add(2, {.weight = 256});
+    all.run_until(6ms);
+    EXPECT_EQ(all.turns, expected({{1, {0us, 500us}},
+                                   {2, {500us, 1000us}},
+                                   {1, {1000us, 1500us}},
+                                   {2, {1500us, 2000us}},
+                                   {1, {2000us, 3000us}},
+                                   {2, {3000us, 3500us}},
+                                   {1, {3500us, 4500us}},
+                                   {2, {4500us, 5000us}},
+                                   {1, {5000us, 6000us}}}));
+}
+
+/// The numbers drawn are those of the seed; whoever holds the ticket, in the order of waiting,
+/// wins.
+TEST(LotteryGolden, gives_each_quantum_to_who_holds_the_ticket_drawn) {
+    Simulation all("lottery", 1, with({{"quantum_us", 10'000}, {"seed", 3}}));
+    all.add(1, {.weight = 100});
+    all.add(2, {.weight = 300});
+    all.run_until(400ms);
+    Random random(3, stream_of("lottery"));
+    std::vector<std::pair<char, std::uint64_t>> waiting{{'A', 100}, {'B', 300}};
+    std::string winners;
+    for (int i = 0; i < 40; ++i) {
+        const bool first_wins = random.below(400) < waiting[0].second;
+        if (!first_wins) std::swap(waiting[0], waiting[1]);
+        winners += waiting[0].first;
+        // The winner waits again behind the other one.
+        std::swap(waiting[0], waiting[1]);
+    }
+    EXPECT_EQ(all.turns, turns_of(winners, 10ms));
+}
+
 TEST(FifoGolden, lets_nobody_in_before_the_first_one_sleeps) {
     Simulation all("fifo", 1);
     all.add(1, {}, {[] { return 70ms; }, [] { return 5ms; }});
@@ -253,4 +328,4 @@ TEST(FifoGolden, lets_nobody_in_before_the_first_one_sleeps) {
 }
 
 }  // namespace
-}  // namespace ring3::test
+}  // namespace ring3::sched

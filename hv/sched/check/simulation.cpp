@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-#include "tests/hv/sched/simulation.hpp"
+#include "hv/sched/check/simulation.hpp"
 
 #include <algorithm>
 
-#include <fmt/format.h>
+#include "hv/sched/scheduler_error.hpp"
 
-namespace ring3::test {
+namespace ring3::sched {
 
 Simulation::Simulation(const std::string& name, std::uint32_t pcpus, Params params)
     : params_(std::move(params)),
       scheduler_(Registry<Scheduler>::create(name, params_)),
       pcpus_(pcpus) {
-    for (std::uint32_t pcpu = 0; pcpu < pcpus; ++pcpu) scheduler_->add_pcpu(PcpuId{pcpu}, time());
+    for (std::uint32_t pcpu = 0; pcpu < pcpus; ++pcpu) call().add_pcpu(PcpuId{pcpu}, time());
 }
 
 Simulation::~Simulation() {
@@ -29,14 +29,14 @@ Simulation::Member& Simulation::add(std::uint16_t domain, const SchedParams& giv
     member.view.id = VcpuId{id};
     member.view.params = given;
     member.plan = std::move(plan);
-    scheduler_->join(member.view, time());
+    call().join(member.view, time());
     member.wakes_at = std::max(starts, now_);
     return member;
 }
 
 void Simulation::remove(Member& member) {
     if (member.pcpu) stop(*member.pcpu, Scheduler::Why::preempted);
-    scheduler_->leave(member.view, time());
+    call().leave(member.view, time());
     member.view.data.reset();
     member.can_run = false;
     member.has_left = true;
@@ -45,19 +45,18 @@ void Simulation::remove(Member& member) {
 
 void Simulation::set_params(Member& member, const SchedParams& next) {
     if (member.pcpu) stop(*member.pcpu, Scheduler::Why::preempted);
-    scheduler_->adjust(member.view, next, time());
+    call().adjust(member.view, next, time());
     member.view.params = next;
 }
 
 void Simulation::set_affinity(Member& member, Affinity next) {
     if (member.pcpu) stop(*member.pcpu, Scheduler::Why::preempted);
     member.view.affinity = next;
-    scheduler_->adjust(member.view, member.view.params, time());
+    call().adjust(member.view, member.view.params, time());
 }
 
 void Simulation::run_until(Duration end) {
-    while (now_ < end) {
-        ++steps;
+    while (now_ < end && wrongs_.empty()) {
         wake_due();
         call_timers();
         stop_those_who_must();
@@ -85,14 +84,14 @@ void Simulation::wake_due() {
         member.can_run_since = now_;
         member.left = std::max(member.plan.computes(), Duration{1});
         ++member.wakes;
-        scheduler_->wake(member.view, time(), kicks_);
+        call().wake(member.view, time(), kicks_);
     }
 }
 
 void Simulation::call_timers() {
     for (std::uint32_t pcpu = 0; pcpu < pcpus_.size(); ++pcpu)
         if (scheduler_->next_event(PcpuId{pcpu}) <= time())
-            scheduler_->timer(PcpuId{pcpu}, time(), kicks_);
+            call().timer(PcpuId{pcpu}, time(), kicks_);
 }
 
 void Simulation::stop_those_who_must() {
@@ -131,7 +130,7 @@ void Simulation::stop(std::uint32_t pcpu, Scheduler::Why why) {
         member.wakes_at = now_ + member.plan.sleeps();
     }
     member.can_run_since = now_;
-    scheduler_->stopped(member.view, PcpuId{pcpu}, ran, why, time());
+    call().stopped(member.view, PcpuId{pcpu}, ran, why, time());
 }
 
 /// Each pCPU that runs nobody picks.
@@ -139,7 +138,12 @@ void Simulation::fill() {
     for (std::uint32_t pcpu = 0; pcpu < pcpus_.size(); ++pcpu) {
         Pcpu& at = pcpus_[pcpu];
         if (at.running != nullptr) continue;
-        const Scheduler::Choice choice = scheduler_->pick(PcpuId{pcpu}, time());
+        Scheduler::Choice choice;
+        try {
+            choice = call().pick(PcpuId{pcpu}, time());
+        } catch (const SchedulerError& error) {
+            return wrong(error.what());
+        }
         if (choice.vcpu == nullptr) continue;
         const auto found = std::ranges::find_if(
             members_, [&](const Member& each) { return &each.view == choice.vcpu; });
@@ -175,4 +179,4 @@ bool Simulation::somebody_waits_for(std::uint32_t pcpu) const {
     });
 }
 
-}  // namespace ring3::test
+}  // namespace ring3::sched

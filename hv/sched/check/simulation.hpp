@@ -13,7 +13,7 @@
 #include "hv/base/registry.hpp"
 #include "hv/sched/scheduler.hpp"
 
-namespace ring3::test {
+namespace ring3::sched {
 
 /// One turn on a pCPU.
 struct Turn {
@@ -65,13 +65,14 @@ public:
     void run_until(Duration end);
 
     Duration now() const { return now_; }
-    Scheduler& scheduler() { return *scheduler_; }
+    /// How often the scheduler was called, next_event() not counted.
+    std::uint64_t calls() const { return calls_; }
+    const Scheduler& scheduler() const { return *scheduler_; }
     std::deque<Member>& members() { return members_; }
     /// What the scheduler did that none may do; empty: nothing.
     const std::vector<std::string>& wrongs() const { return wrongs_; }
 
     std::vector<Turn> turns;
-    std::uint64_t steps = 0;
     /// How long a pCPU idled while somebody waited who might have run on it.
     Duration wasted{};
 
@@ -82,6 +83,10 @@ private:
     };
 
     Time time() const { return Time{now_}; }
+    Scheduler& call() {
+        ++calls_;
+        return *scheduler_;
+    }
     void wake_due();
     void call_timers();
     void stop_those_who_must();
@@ -97,9 +102,10 @@ private:
     std::deque<Member> members_;
     Kicks kicks_;
     Duration now_{};
+    std::uint64_t calls_ = 0;
     const Member* yields_ = nullptr;
     unsigned at_once_ = 0;
     std::vector<std::string> wrongs_;
 };
 
-}  // namespace ring3::test
+}  // namespace ring3::sched

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <stdexcept>
+
+namespace ring3 {
+
+/// A scheduler did what none may, or starved a vCPU: the run is void. The message says which one
+/// did what. Exit code 6.
+class SchedulerError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+}  // namespace ring3
