@@ -92,6 +92,7 @@ public:
         write_file(generated() / "differences.tex", differences());
         write_file(generated() / "lost.tex", lost());
         write_file(generated() / "tables.tex", tables());
+        write_file(generated() / "isolation.tex", isolation());
         write_file(generated() / "claims.tex", claims());
         write_file(generated() / "environment.tex", environment());
     }
@@ -105,6 +106,7 @@ private:
     std::string differences() const;
     std::string lost() const;
     std::string tables() const;
+    std::string isolation() const;
     std::string claims() const;
     std::string environment() const;
 
@@ -151,7 +153,7 @@ std::string Paper::scores() const {
         for (Table table : tables_of(evaluation, add_scores)) {
             table.caption =
                 fmt::format("Scores of {}. {}", evaluation.campaign.name, table.caption);
-            text += latex_of(table, "p{34mm}lrlrrl");
+            text += latex_of(table, "P{34mm}lrlrrl");
         }
     return text;
 }
@@ -159,7 +161,7 @@ std::string Paper::scores() const {
 std::string Paper::differences() const {
     for (const Evaluation& evaluation : evaluations_)
         for (const Table& table : tables_of(evaluation, add_figure3))
-            return latex_of(table, "llp{70mm}l");
+            return latex_of(table, "llP{70mm}l");
     return "";
 }
 
@@ -167,7 +169,7 @@ std::string Paper::lost() const {
     std::string text;
     for (const Evaluation& evaluation : evaluations_)
         for (const Table& table : tables_of(evaluation, add_losses))
-            text += latex_of(table, "rllp{20mm}p{60mm}");
+            text += latex_of(table, "rllP{20mm}P{60mm}");
     return text.empty() ? "Every run came to its end.\n" : text;
 }
 
@@ -180,11 +182,31 @@ std::string Paper::tables() const {
                         : text;
 }
 
+/// The bars over the programs of a neighbour.
+std::string Paper::isolation() const {
+    std::string text;
+    for (const Evaluation& evaluation : evaluations_) {
+        Document document;
+        add_categories(evaluation, document);
+        for (const Block& block : document.blocks) {
+            const Chart* const chart = std::get_if<Chart>(&block);
+            if (chart == nullptr || chart->name.find("-program-") == std::string::npos) continue;
+            draw_pdf(*chart, generated());
+            text += fmt::format(
+                "\\begin{{figure}}[ht]\n\\includegraphics[width=\\textwidth]{{generated/{}.pdf}}\n"
+                "\\caption{{{}: {} Campaign: {}.}}\n\\end{{figure}}\n",
+                chart->name, escaped(chart->title), escaped(chart->caption),
+                escaped(evaluation.campaign.name));
+        }
+    }
+    return text.empty() ? "None of these campaigns has a domain with several neighbours.\n" : text;
+}
+
 std::string Paper::claims() const {
     std::string text;
     for (const Evaluation& evaluation : evaluations_)
         for (const Table& table : tables_of(evaluation, add_claims))
-            text += latex_of(table, "lp{38mm}p{20mm}p{16mm}rrp{36mm}");
+            text += latex_of(table, "lP{36mm}P{24mm}P{15mm}rrP{22mm}");
     return text.empty() ? "The descriptors of these campaigns make no claims.\n" : text;
 }
 
@@ -194,7 +216,7 @@ std::string Paper::environment() const {
         const auto found = tables_of(evaluation, add_environment);
         for (Table table : found) {
             table.caption = fmt::format("Environment of {}.", evaluation.campaign.name);
-            text += latex_of(table, "lp{110mm}");
+            text += latex_of(table, "lP{110mm}");
         }
     }
     return text;

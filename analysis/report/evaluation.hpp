@@ -48,6 +48,8 @@ void add_paper_tables(const Evaluation& evaluation, Document& document);
 void add_programs(const Evaluation& evaluation, Document& document);
 void add_spread(const Evaluation& evaluation, Document& document);
 void add_sweeps(const Evaluation& evaluation, Document& document);
+/// Of the section about factors: bars over a factor whose values are names.
+void add_categories(const Evaluation& evaluation, Document& document);
 void add_timelines(const Evaluation& evaluation, Document& document);
 void add_losses(const Evaluation& evaluation, Document& document);
 void add_run_order(const Evaluation& evaluation, Document& document);

@@ -1,46 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The section about factors: curves over a numeric one, a map over two.
+// The section about factors: curves over a numeric one, a map over two, bars over one of names.
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "analysis/report/evaluation.hpp"
+#include "analysis/report/factors.hpp"
 #include "analysis/text/numbers.hpp"
 
 namespace ring3::analysis {
 namespace {
-
-using Factors = std::vector<std::pair<std::string, std::string>>;
-
-Factors parsed(const std::string& text) {
-    Factors factors;
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find(';', at), text.size());
-        const std::string one = text.substr(at, end - at);
-        const std::size_t equals = one.find('=');
-        if (equals != one.npos) factors.emplace_back(one.substr(0, equals), one.substr(equals + 1));
-        at = end + 1;
-    }
-    return factors;
-}
-
-std::string value_of(const Factors& factors, const std::string& key) {
-    for (const auto& [name, value] : factors)
-        if (name == key) return value;
-    return "";
-}
-
-std::optional<double> number_of(const std::string& text) {
-    char* end = nullptr;
-    const double number = std::strtod(text.c_str(), &end);
-    // Units may follow: "5ms".
-    if (end == text.c_str() || std::string{end}.find_first_of("0123456789=.") != std::string::npos)
-        return std::nullopt;
-    return number;
-}
 
 /// One workload's points of one platform, along the keys that vary.
 struct Sweep {
@@ -65,7 +36,7 @@ void add_point(Sweep& sweep, const Suite& suite, const Measured& one) {
     for (const Quantity& quantity : measured)
         sweep.is_web |= quantity.program == "closed" || quantity.program == "conforming";
     const std::optional<Absolute> number = absolute(one, measured);
-    const Factors factors = parsed(one.point.factors);
+    const Factors factors = parse_factors(one.point.factors);
     for (const auto& [key, value] : factors) {
         if (std::ranges::find(sweep.keys, key) == sweep.keys.end()) sweep.keys.push_back(key);
         auto& values = sweep.values[key];
@@ -264,6 +235,7 @@ void add_sweeps(const Evaluation& evaluation, Document& document) {
             add_map(sweep, sweep.keys[swap ? 1 : 0], sweep.keys[swap ? 0 : 1], inner);
         }
     }
+    add_categories(evaluation, inner);
     add_fairness(evaluation, inner);
     if (inner.blocks.empty()) return;
     document.heading("Factors");

@@ -55,6 +55,7 @@ std::string clock_of(const Descriptor& descriptor, const PlatformChoice& platfor
 std::string Cell::label() const {
     std::string text = fmt::format("{}/{}", platform->name, workload_name());
     if (workload) text += "/" + workload->size;
+    if (workload && !workload->part.empty()) text += "/" + workload->part;
     if (!factors.empty()) text += " " + factors;
     if (seed != 1) text += fmt::format(" seed={}", seed);
     return text;

@@ -22,6 +22,9 @@ struct Cell {
 
     /// "ring3/spec-int-like/test scheduler.name=bvt": for people.
     std::string label() const;
+    bool is_of_domains() const { return workload == nullptr; }
+    /// Several guests run at once: domains, or one that needs another beside it.
+    bool has_several_guests() const { return !workload || !workload->peer.empty(); }
     std::string workload_name() const { return workload ? workload->name : "domains"; }
     std::string size() const { return workload ? workload->size : ""; }
 };

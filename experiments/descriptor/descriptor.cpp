@@ -139,6 +139,23 @@ void read_platforms(TableReader& root, Descriptor& into) {
                               nearest_name_hint(into.baseline, names), fmt::join(names, ", ")));
 }
 
+/// The one other side that all of the programs need, or none of them.
+void find_peer(TableReader& table, const Workload& workload, WorkloadChoice& choice) {
+    for (const std::string& name : choice.programs) {
+        const auto program = workload.programs.find(name);
+        if (program == workload.programs.end()) continue;
+        const std::string& peer = program->second.peer;
+        if (name == choice.programs.front()) choice.peer = peer;
+        if (peer == choice.peer) continue;
+        table.fail(
+            "programs",
+            fmt::format("of {}, {} and {} do not run in one guest: one of them needs another "
+                        "guest beside it; write a [[workloads]] for each",
+                        workload.name, choice.programs.front(), name));
+        return;
+    }
+}
+
 /// "workload", "size", "programs", "iterations" of a table, `key` naming the workload.
 WorkloadChoice read_choice(TableReader& table, std::string_view key) {
     WorkloadChoice choice;
@@ -165,8 +182,9 @@ WorkloadChoice read_choice(TableReader& table, std::string_view key) {
     const bool takes_all = choice.programs.empty();
     for (const auto& [name, program] : workload.programs) {
         const bool has_size = program.sizes.contains(choice.size);
-        // Of a whole workload those that have the size: a program may be of one size only.
-        if (takes_all && has_size) choice.programs.push_back(name);
+        // Of a whole workload those that have the size: a program may be of one size only. What
+        // needs another guest is taken by its name alone.
+        if (takes_all && has_size && !program.needs_peer) choice.programs.push_back(name);
         const bool is_chosen = std::ranges::find(choice.programs, name) != choice.programs.end();
         std::vector<std::string> sizes;
         for (const auto& [size, parameters] : program.sizes) sizes.push_back(size);
@@ -178,6 +196,7 @@ WorkloadChoice read_choice(TableReader& table, std::string_view key) {
     if (choice.programs.empty())
         table.fail("size",
                    fmt::format("no program of {} has the size \"{}\"", choice.name, choice.size));
+    find_peer(table, workload, choice);
     return choice;
 }
 
@@ -185,9 +204,18 @@ void read_workloads(TableReader& root, Descriptor& into) {
     for (TableReader& table : root.tables("workloads")) {
         WorkloadChoice choice = read_choice(table, "name");
         table.reject_unknown();
-        for (const WorkloadChoice& other : into.workloads)
-            if (other.name == choice.name)
-                table.fail("name", fmt::format("the workload \"{}\" is there twice", choice.name));
+        for (WorkloadChoice& other : into.workloads) {
+            if (other.name != choice.name) continue;
+            const bool overlaps =
+                std::ranges::find_first_of(other.programs, choice.programs) != other.programs.end();
+            if (other.size != choice.size || overlaps)
+                table.fail("name",
+                           fmt::format("the workload \"{}\" is there twice; several parts of "
+                                       "it have the same size and other programs",
+                                       choice.name));
+            other.part = fmt::format("{}", fmt::join(other.programs, ","));
+            choice.part = fmt::format("{}", fmt::join(choice.programs, ","));
+        }
         into.workloads.push_back(std::move(choice));
     }
 }
@@ -203,6 +231,7 @@ void read_domains(TableReader& root, Descriptor& into) {
         domain.count = static_cast<unsigned>(table.integer("count", 1, 1, 512));
         domain.start_s = table.number("start_s", 0, 0, 1e6);
         domain.config = table.texts("config", {});
+        domain.background = table.flag("background");
         domain.workload = read_choice(table, "workload");
         table.reject_unknown();
         into.domains.push_back(std::move(domain));
@@ -215,16 +244,35 @@ void read_domains(TableReader& root, Descriptor& into) {
     if (!into.workloads.empty())
         root.fail("domains",
                   "either [[workloads]], one at a time, or [[domains]] that run together");
-    for (const PlatformChoice& platform : into.platforms)
-        if (platform.kind != "ring3" && platform.kind != "published")
-            root.fail("domains", fmt::format("[[domains]] need a machine of ring3's; the platform "
-                                             "\"{}\" runs one guest at a time",
-                                             platform.name));
+    if (std::ranges::all_of(into.domains, &DomainChoice::background))
+        root.fail("domains", "all domains are in the background: no run would end");
+}
+
+/// "domains.NAME.program": the values are programs of that domain's workload.
+void check_program_axis(TableReader& table, const std::string& key,
+                        const std::vector<std::string>& values, const Descriptor& descriptor) {
+    for (const DomainChoice& domain : descriptor.domains) {
+        if (key != fmt::format("domains.{}.program", domain.name)) continue;
+        const WorkloadChoice& choice = domain.workload;
+        const Workload workload = read_workload(workloads_folder() / choice.name);
+        std::vector<std::string> names;
+        for (const auto& [name, program] : workload.programs)
+            if (program.sizes.contains(choice.size)) names.push_back(name);
+        for (const std::string& value : values)
+            if (std::ranges::find(names, value) == names.end())
+                table.fail(key,
+                           fmt::format("{} has no program \"{}\" of the size {}{}; it has: {}",
+                                       choice.name, value, choice.size,
+                                       nearest_name_hint(value, names), fmt::join(names, ", ")));
+    }
 }
 
 void read_sweep(TableReader table, Descriptor& into) {
-    static const std::vector<std::string> guest_keys{
-        "guest.memory_mib", "guest.vcpus", "guest.kernel", "guest.extra", "domains.count"};
+    std::vector<std::string> guest_keys{"guest.memory_mib", "guest.vcpus", "guest.kernel",
+                                        "guest.extra", "domains.count"};
+    for (const DomainChoice& domain : into.domains)
+        if (!domain.workload.programs.empty())
+            guest_keys.push_back(fmt::format("domains.{}.program", domain.name));
     for (const std::string& key : table.keys()) {
         const auto any = table.any(key);
         if (!any) continue;
@@ -242,6 +290,7 @@ void read_sweep(TableReader table, Descriptor& into) {
             [](const PlatformChoice& platform) { return platform.kind == "ring3"; });
         if (!is_guest && !has_ring3)
             table.fail(key, "no platform here is a ring3 machine, which alone has policies");
+        check_program_axis(table, key, any->values, into);
         into.sweep.push_back({key, any->values});
     }
 }

@@ -21,6 +21,9 @@ struct WorkloadChoice {
     std::string name, size;
     std::vector<std::string> programs;  ///< never empty: `all` is spelled out
     unsigned iterations = 2;            ///< in one boot; the first is the cold one
+    std::string peer;  ///< the program that another guest has to run meanwhile; may be empty
+    /// Which programs these are, where the descriptor names the workload several times.
+    std::string part;
 };
 
 /// Guests of one kind on a machine of several.
@@ -30,6 +33,8 @@ struct DomainChoice {
     WorkloadChoice workload;
     double start_s = 0;               ///< of the guest's own time, before its workload
     std::vector<std::string> config;  ///< keys of a domain config: "cpu_weight=512"
+    /// It does its work again and again, and the run ends when all others are done.
+    bool background = false;
 };
 
 /// A place where workloads run. Several may be of one kind.

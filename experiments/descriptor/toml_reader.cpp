@@ -204,6 +204,14 @@ double TableReader::number(std::string_view key, double otherwise, double least,
     return value;
 }
 
+bool TableReader::flag(std::string_view key) {
+    const toml::node* node = state_->find(key);
+    const auto given = node ? node->value_exact<bool>() : std::nullopt;
+    if (node && !given) state_->fail_at(node, key, fmt::format("\"{}\" is true or false", key));
+    state_->note(node, key, given.value_or(false) ? "true" : "false");
+    return given.value_or(false);
+}
+
 std::vector<std::string> TableReader::texts(std::string_view key,
                                             std::vector<std::string> otherwise) {
     const toml::node* node = state_->find(key);

@@ -57,6 +57,8 @@ public:
     std::uint64_t integer(std::string_view key, std::uint64_t otherwise, std::uint64_t least,
                           std::uint64_t most);
     double number(std::string_view key, double otherwise, double least, double most);
+    /// False where it is not there.
+    bool flag(std::string_view key);
     std::vector<std::string> texts(std::string_view key, std::vector<std::string> otherwise);
     std::vector<std::uint64_t> integers(std::string_view key, std::vector<std::uint64_t> otherwise);
     std::optional<Any> any(std::string_view key);

@@ -213,6 +213,16 @@ Outcome Child::listen(const std::function<bool(nanoseconds at, std::string text)
     return outcome;
 }
 
+LastLine::LastLine(const std::vector<Boot::Domain>& domains) {
+    for (const Boot::Domain& domain : domains)
+        if (!domain.background) to_end_.insert(domain.name);
+}
+
+bool LastLine::is(const Line& line) {
+    if (!line.text.starts_with(end_line)) return false;
+    return to_end_.erase(line.domain) > 0 && to_end_.empty();
+}
+
 Outcome run_program(const std::vector<std::string>& command, const Boot& boot,
                     const Platform::Sink& sink, const Platform::WantsStop& wants_stop) {
     Child child(command, boot.scratch);
@@ -247,6 +257,12 @@ std::string wants_package(const std::string& program, const std::string& package
 std::unique_ptr<Platform> make_platform(const PlatformChoice& choice) {
     Params none("platforms");
     return Registry<Platform>::create(choice.kind, none, choice);
+}
+
+std::string why_skipped(Platform& platform, const Cell& cell) {
+    std::string reason = platform.unavailable();
+    if (reason.empty() && cell.has_several_guests()) reason = platform.unavailable_for_several();
+    return reason;
 }
 
 }  // namespace ring3::experiment

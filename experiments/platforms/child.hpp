@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,16 @@ private:
     int output_ = -1;
     int errors_ = -1;
     std::chrono::steady_clock::time_point started_;
+};
+
+/// Of several guests: which line is the last one that is waited for.
+class LastLine final {
+public:
+    explicit LastLine(const std::vector<Boot::Domain>& domains);
+    bool is(const Line& line);
+
+private:
+    std::set<std::string> to_end_;
 };
 
 /// The common case: a program whose standard output is the guest's console.

@@ -32,17 +32,26 @@ struct Boot {
     unsigned memory_mib, vcpus;
     std::string extra;              ///< words for the kernel
     std::filesystem::path scratch;  ///< a folder of this run's own
-    /// "NAME:PROGRAM:SIZE:REPETITIONS,..."; for a machine of several domains each has its own.
+    /// "NAME:PROGRAM:SIZE:REPETITIONS,..."; of several guests each has its own.
     std::string workloads;
     struct Domain {
         std::string name, workloads;
-        double start_s;
+        double start_s = 0;
         std::vector<std::string> config;
-        std::filesystem::path disk;
-        const DomainChoice* choice;
+        std::filesystem::path disk, tree;
+        WorkloadChoice choice;
+        bool background = false;  ///< nobody waits for its end
+        std::string words;        ///< for its kernel
     };
+    /// Several guests that run at once. Where a workload needs another guest beside its own, that
+    /// is the first, named `guest_name`, and the other one is in the background.
     std::vector<Domain> domains;
+
+    bool has_peer() const { return cell.workload != nullptr && !domains.empty(); }
 };
+
+/// The guest that is measured, where another one is there for it alone.
+inline constexpr const char* guest_name = "guest";
 
 /// The first process of a guest that runs workloads.
 inline constexpr const char* guest_init = "/usr/lib/workloads/guest/init";
@@ -92,6 +101,8 @@ public:
 
     /// Empty if it can run here; else why not, and what to do.
     virtual std::string unavailable() { return ""; }
+    /// The same for several guests at once, which have a network between them if one needs another.
+    virtual std::string unavailable_for_several() { return "it runs one guest at a time"; }
     /// Runs to the end. A guest that crashes or hangs is an Outcome; EnvironmentError if the host
     /// fails.
     virtual Outcome run(const Boot& boot, const Sink& sink, const WantsStop& wants_stop) = 0;
@@ -101,5 +112,8 @@ public:
 };
 
 std::unique_ptr<Platform> make_platform(const PlatformChoice& choice);
+
+/// Empty if the platform can run the cell here; else why not.
+std::string why_skipped(Platform& platform, const Cell& cell);
 
 }  // namespace ring3::experiment

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ring3 itself: a machine with one domain or several, in a process of its own, so that what it does
 // to that process ends one run and not the campaign.
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
@@ -31,6 +32,7 @@ constexpr const char* trace_file = "trace";
 std::string domain_text(const Boot& boot, const Boot::Domain& domain) {
     Boot own = boot;
     own.workloads = domain.workloads;
+    if (!domain.words.empty()) own.extra += " " + domain.words;
     if (domain.start_s > 0) own.extra += fmt::format(" workloads_delay_s={}", domain.start_s);
     std::string text = fmt::format(
         "name = '{}'\nkernel = '{}'\nramdisk = '{}'\nmemory = {}\nvcpus = {}\n"
@@ -43,13 +45,30 @@ std::string domain_text(const Boot& boot, const Boot::Domain& domain) {
 
 std::vector<Boot::Domain> domains_of(const Boot& boot) {
     if (!boot.domains.empty()) return boot.domains;
-    return {{"guest", boot.workloads, 0, {}, boot.disk, nullptr}};
+    Boot::Domain only;
+    only.name = guest_name;
+    only.workloads = boot.workloads;
+    only.disk = boot.disk;
+    return {only};
 }
 
-/// Ends when its parent kills it.
-class Nobody final : public Outside {
+/// Where guests are in the background, the machine is to stop when all others have ended, which is
+/// a moment of its own time. Else it stops by itself, or when its parent kills it.
+class EndOfWork final : public Outside {
 public:
-    bool wants_stop() override { return false; }
+    void note(const Guest& guest, bool is_background) {
+        if (is_background)
+            has_background_ = true;
+        else
+            guests_.push_back(&guest);
+    }
+    bool wants_stop() override {
+        return has_background_ && std::ranges::none_of(guests_, &Guest::is_alive);
+    }
+
+private:
+    std::vector<const Guest*> guests_;
+    bool has_background_ = false;
 };
 
 void write_all(int file, std::string_view text) {
@@ -92,10 +111,16 @@ trace::Classes classes_of(const Descriptor& descriptor) {
     return trace::parse_classes(fmt::format("{}", fmt::join(descriptor.trace, ",")));
 }
 
+bool is_background(const Boot& boot, const std::string& name) {
+    return std::ranges::any_of(boot.domains, [&](const Boot::Domain& domain) {
+        return domain.name == name && domain.background;
+    });
+}
+
 /// What the child does. Its result is its exit code.
 int run_machine(const Boot& boot, MachineConfig config, int output) try {
-    Nobody nobody;
-    Machine machine(std::move(config), nobody, [](const Log::Line& line) {
+    EndOfWork end_of_work;
+    Machine machine(std::move(config), end_of_work, [](const Log::Line& line) {
         if (line.level != LogLevel::info) fmt::print(stderr, "{}\n", line.text);
     });
     machine.set_core_folder(boot.scratch);
@@ -105,7 +130,7 @@ int run_machine(const Boot& boot, MachineConfig config, int output) try {
             guest_spec(parse_domain_config("domain.cfg", domain_text(boot, domain), domain.config),
                        [](const std::string& name) { return name; });
         spec.show = LineWriter(machine, domain.name, output);
-        machine.add_guest(std::move(spec));
+        end_of_work.note(machine.add_guest(std::move(spec)), domain.background);
     }
     std::ofstream{boot.scratch / config_file} << machine.config().describe();
     std::unique_ptr<trace::FileWriter> events;
@@ -128,12 +153,14 @@ int run_machine(const Boot& boot, MachineConfig config, int output) try {
         fmt::print(stderr, "{}\n", scheduler_error);
         return static_cast<int>(ExitCode::crash);
     }
-    bool has_crashed = end != Machine::End::guests_ended;
+    bool has_crashed = end == Machine::End::stuck;
     if (has_crashed) fmt::print(stderr, "the guests wait for something that can never come\n");
+    // The watchdog's stop is none that the work's end has asked for.
+    has_crashed |= end == Machine::End::stopped && !end_of_work.wants_stop();
     for (const Guest* guest : machine.guests()) {
         if (!guest->has_crashed()) continue;
         fmt::print(stderr, "the domain \"{}\" crashed\n", guest->name());
-        has_crashed = true;
+        has_crashed |= !is_background(boot, guest->name());
     }
     std::ofstream facts{boot.scratch / facts_file};
     facts << "instructions " << machine.retired() << '\n';
@@ -156,12 +183,14 @@ class Ring3 final : public Platform {
 public:
     Ring3(Params&, const PlatformChoice&) {}
 
+    std::string unavailable_for_several() override { return ""; }
+
     Outcome run(const Boot& boot, const Sink& sink, const WantsStop& wants_stop) override {
         const MachineConfig config =
             machine_of(boot.descriptor, *boot.cell.platform, boot.cell.factors, boot.cell.seed);
         const bool is_virtual = boot.cell.clock == "virtual";
         Child child([&](int output) { return run_machine(boot, config, output); });
-        std::size_t to_end = domains_of(boot).size();
+        LastLine last_line(domains_of(boot));
         const auto take = [&](std::chrono::nanoseconds at, const std::string& text) {
             std::istringstream words(text);
             std::int64_t virtual_ns = 0;
@@ -170,9 +199,10 @@ public:
             words.get();
             line.text.assign(std::istreambuf_iterator<char>(words), {});
             if (is_virtual) line.at = std::chrono::nanoseconds(virtual_ns);
-            if (boot.domains.empty()) line.domain.clear();
+            const bool is_last = last_line.is(line);
+            if (line.domain == guest_name && !boot.cell.is_of_domains()) line.domain.clear();
             sink(line);
-            return line.text.starts_with(end_line) && --to_end == 0;
+            return is_last;
         };
         Outcome outcome =
             child.listen(take,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "experiments/runner/boot_files.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -16,18 +17,42 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// What is in the background does its work so often: more often than any run lasts.
+constexpr unsigned endless = 1'000'000;
+
 /// "spec-int-like:gzip:test:2,..."
-std::string workload_words(const WorkloadChoice& choice) {
+std::string workload_words(const WorkloadChoice& choice, unsigned iterations) {
     const Workload workload = read_workload(workloads_folder() / choice.name);
-    bool is_all = choice.programs.size() == workload.programs.size();
+    const auto alone = std::ranges::count_if(
+        workload.programs, [](const auto& program) { return !program.second.needs_peer; });
+    const bool is_all =
+        choice.peer.empty() && choice.programs.size() == static_cast<std::size_t>(alone);
     // Kernels take command lines of a limited length: a whole workload has a short name.
     if (is_all && choice.programs.size() > 1)
-        return fmt::format("{}:all:{}:{}", choice.name, choice.size, choice.iterations);
+        return fmt::format("{}:all:{}:{}", choice.name, choice.size, iterations);
     std::string words;
     for (const std::string& program : choice.programs)
         words += fmt::format("{}{}:{}:{}:{}", words.empty() ? "" : ",", choice.name, program,
-                             choice.size, choice.iterations);
+                             choice.size, iterations);
     return words;
+}
+
+/// The guest that is measured, and the other one that it needs, on a switch of their own.
+std::vector<Boot::Domain> with_peer(const WorkloadChoice& choice, const Boot& boot) {
+    Boot::Domain guest;
+    guest.name = guest_name;
+    guest.config = {"vif=['bridge=peers']"};
+    guest.disk = boot.disk;
+    guest.tree = boot.tree;
+    guest.choice = choice;
+    Boot::Domain peer = guest;
+    guest.workloads = boot.workloads;
+    guest.words = "address=10.0.0.1/24 peer=10.0.0.2";
+    peer.name = "peer";
+    peer.workloads = fmt::format("{}:{}:test:{}", choice.name, choice.peer, endless);
+    peer.words = "address=10.0.0.2/24 peer=10.0.0.1";
+    peer.background = true;
+    return {guest, peer};
 }
 
 /// "image:NAME/FILE" of the image that has the workload, or the user's own.
@@ -91,6 +116,7 @@ Boot BootFiles::boot_of(const Descriptor& descriptor, const Cell& cell, const fs
               .scratch = scratch,
               .workloads = {},
               .domains = {}};
+    const bool is_native = cell.platform->kind == "native";
     if (cell.platform->kind.starts_with("qemu")) {
         if (!ImageStore::is_image_name(kernel))
             throw ConfigError{
@@ -101,18 +127,32 @@ Boot BootFiles::boot_of(const Descriptor& descriptor, const Cell& cell, const fs
     }
     if (cell.workload != nullptr) {
         const std::string disk = disk_of(descriptor, *cell.workload);
-        boot.workloads = workload_words(*cell.workload);
+        boot.workloads = workload_words(*cell.workload, cell.workload->iterations);
         boot.disk = find(disk);
-        if (cell.platform->kind == "native") boot.tree = find(tree_of(descriptor, disk));
+        if (is_native) boot.tree = find(tree_of(descriptor, disk));
+        if (!cell.workload->peer.empty()) boot.domains = with_peer(*cell.workload, boot);
         return boot;
     }
-    for (const DomainChoice& domain : descriptor.domains) {
-        const unsigned count = number_at(cell, "domains.count", domain.count);
-        const fs::path disk = find(disk_of(descriptor, domain.workload));
-        for (unsigned i = 1; i <= count; ++i)
-            boot.domains.push_back({count == 1 ? domain.name : fmt::format("{}-{}", domain.name, i),
-                                    workload_words(domain.workload), domain.start_s, domain.config,
-                                    disk, &domain});
+    for (const DomainChoice& choice : descriptor.domains) {
+        const std::string disk = disk_of(descriptor, choice.workload);
+        Boot::Domain domain{.name = choice.name,
+                            .workloads = {},
+                            .start_s = choice.start_s,
+                            .config = choice.config,
+                            .disk = find(disk),
+                            .tree = is_native ? find(tree_of(descriptor, disk)) : fs::path{},
+                            .choice = choice.workload,
+                            .background = choice.background,
+                            .words = {}};
+        const std::string program = point(cell, fmt::format("domains.{}.program", choice.name), "");
+        if (!program.empty()) domain.choice.programs = {program};
+        domain.workloads =
+            workload_words(domain.choice, choice.background ? endless : choice.workload.iterations);
+        const unsigned count = number_at(cell, "domains.count", choice.count);
+        for (unsigned i = 1; i <= count; ++i) {
+            if (count > 1) domain.name = fmt::format("{}-{}", choice.name, i);
+            boot.domains.push_back(domain);
+        }
     }
     return boot;
 }

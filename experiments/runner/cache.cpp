@@ -46,9 +46,11 @@ RunCache::Ingredients RunCache::ingredients(const Boot& boot, BootFiles& files) 
                     {"workloads", boot.workloads},
                     {"disk", boot.disk.empty() ? "" : files.identity(boot.disk)}};
     for (const Boot::Domain& domain : boot.domains)
-        all.emplace_back("domain " + domain.name,
-                         fmt::format("{} after {} s on {}; {}", domain.workloads, domain.start_s,
-                                     files.identity(domain.disk), fmt::join(domain.config, "; ")));
+        all.emplace_back(
+            "domain " + domain.name,
+            fmt::format("{} after {} s on {}; {}; {}{}", domain.workloads, domain.start_s,
+                        files.identity(domain.disk), fmt::join(domain.config, "; "), domain.words,
+                        domain.background ? " in the background" : ""));
     return all;
 }
 

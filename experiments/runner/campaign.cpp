@@ -106,6 +106,13 @@ Campaign::Campaign(const Descriptor& descriptor, fs::path folder, CampaignListen
         const std::string reason = platforms_[choice.name]->unavailable();
         if (!reason.empty()) unavailable_[choice.name] = reason;
     }
+    for (const Cell& cell : cells_) {
+        const auto found = unavailable_.find(cell.platform->name);
+        std::string reason = found == unavailable_.end() ? "" : found->second;
+        if (reason.empty() && cell.has_several_guests())
+            reason = platform_of(cell).unavailable_for_several();
+        if (!reason.empty()) skipped_[cell.number] = reason;
+    }
 }
 
 Platform& Campaign::platform_of(const Cell& cell) { return *platforms_.at(cell.platform->name); }
@@ -227,7 +234,7 @@ bool Campaign::run_repetition(unsigned repetition) {
         ++number;
         // What repeats bit for bit has nothing to tell a second time.
         if (repetition > 1 && turn.cell->clock == "virtual") continue;
-        if (repetition > 1 && unavailable_.contains(turn.cell->platform->name)) continue;
+        if (repetition > 1 && skipped_.contains(turn.cell->number)) continue;
         if (is_done(turn) || is_settled(*turn.cell, repetition)) continue;
         if (listener_.wants_stop()) return false;
         listener_.turn_begins(number, all, turn);
@@ -244,7 +251,7 @@ void Campaign::run_turn(const Turn& turn) {
     entry.run.run = runs_.empty() ? 1 : runs_.back().run.run + 1;
     entry.run.cell = cell.number;
     entry.run.repetition = turn.repetition;
-    if (const auto reason = unavailable_.find(cell.platform->name); reason != unavailable_.end()) {
+    if (const auto reason = skipped_.find(cell.number); reason != skipped_.end()) {
         entry.run.status = Status::skipped;
         entry.run.reason = reason->second;
         log_.add(entry);

@@ -80,6 +80,8 @@ private:
     std::map<std::string, std::unique_ptr<Platform>> platforms_;
     /// By platform: why it cannot run here.
     std::map<std::string, std::string> unavailable_;
+    /// By the cell's number: why it cannot run here.
+    std::map<std::uint32_t, std::string> skipped_;
     std::vector<LoggedRun> runs_;
 };
 

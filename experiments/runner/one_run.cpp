@@ -20,7 +20,7 @@ constexpr std::size_t most_console_bytes = std::size_t{16} << 20, most_console_l
 
 void add_programs(record::RunRecord& run, const std::string& domain, const WorkloadChoice& choice) {
     run.programs[domain] = choice.programs;
-    run.iterations = choice.iterations;
+    run.iterations[domain] = choice.iterations;
     const Workload workload = read_workload(workloads_folder() / choice.name);
     for (const auto& [name, program] : workload.programs)
         if (program.higher_is_better) run.higher_is_better.push_back(name);
@@ -77,8 +77,11 @@ record::RunRecord record_of(const Boot& boot) {
     run.descriptor = boot.descriptor.text;
     run.settings = boot.descriptor.settings;
     if (cell.workload != nullptr) add_programs(run, "", *cell.workload);
-    for (const Boot::Domain& domain : boot.domains)
-        add_programs(run, domain.name, domain.choice->workload);
+    if (boot.has_peer()) return run;  // whose lines are of nobody's interest
+    for (const Boot::Domain& domain : boot.domains) {
+        add_programs(run, domain.name, domain.choice);
+        if (domain.background) run.background.insert(domain.name);
+    }
     return run;
 }
 

@@ -27,7 +27,7 @@ std::map<std::string, double> last_times(const Descriptor& descriptor, const fs:
 
 std::string state_of(const Descriptor& descriptor, const Cell& cell, BootFiles& files,
                      bool has_images) {
-    const std::string reason = make_platform(*cell.platform)->unavailable();
+    const std::string reason = why_skipped(*make_platform(*cell.platform), cell);
     if (!reason.empty()) return "skipped: " + reason;
     if (!RunCache::can_keep(cell) || !has_images) return "to run";
     const Boot boot = files.boot_of(descriptor, cell, "");

@@ -251,4 +251,39 @@ Campaign made_up_domains() {
     return campaign;
 }
 
+Campaign made_up_neighbours() {
+    Campaign campaign;
+    campaign.name = "made-up-neighbours";
+    campaign.title = "Neighbours that nobody has had";
+    campaign.baseline = "native";
+    campaign.generator = "ring3 0.1.0";
+    struct Neighbour {
+        const char* program;
+        double native, ring3;  ///< seconds of the database beside it
+    };
+    for (const Neighbour& neighbour :
+         {Neighbour{"compute", 1, 8}, {"fork-bomb", 10, 8.08}, {"hostile", 40, 8}})
+        for (const std::string platform : {"native", "ring3", "uml"}) {
+            const auto number = static_cast<std::uint32_t>(campaign.cells.size() + 1);
+            campaign.cells.push_back(
+                {number, platform, platform, "domains", "", "wall", 1,
+                 fmt::format("domains.neighbour.program={}", neighbour.program)});
+            Run run;
+            run.run = run.cell = number;
+            if (platform == "uml") {
+                run.status = Status::skipped;
+                run.reason = "it runs one guest at a time";
+            } else {
+                run.file = fmt::format("run-{:04}.h5", number);
+                run.values.push_back({"database", "ir", "time", "s", Better::lower, false, true, 0,
+                                      platform == "native" ? neighbour.native : neighbour.ring3,
+                                      none});
+                run.values.push_back({"neighbour", neighbour.program, "rounds", "rounds",
+                                      Better::higher, false, true, 0, 5, none});
+            }
+            campaign.runs.push_back(run);
+        }
+    return campaign;
+}
+
 }  // namespace ring3::test

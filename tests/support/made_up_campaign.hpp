@@ -17,4 +17,7 @@ analysis::Campaign made_up_sweep();
 /// Web servers in one to four domains, under the virtual clock.
 analysis::Campaign made_up_domains();
 
+/// A database beside a neighbour of three kinds, natively and on ring3; uml is skipped.
+analysis::Campaign made_up_neighbours();
+
 }  // namespace ring3::test

@@ -98,7 +98,7 @@ bool read_better(const toml::table& table, bool prints_values) {
 
 WorkloadProgram read_program(const toml::table& table) {
     check_keys(table, {"stands_for", "kinship", "generate", "before", "command", "after", "values",
-                       "better", "on_disk", "needs_peer", "sizes"});
+                       "better", "on_disk", "needs_peer", "peer", "sizes"});
     WorkloadProgram program;
     program.stands_for = text_of(table, "stands_for", Presence::required);
     program.kinship = text_of(table, "kinship", Presence::optional);
@@ -109,6 +109,9 @@ WorkloadProgram read_program(const toml::table& table) {
     program.prints_values = value_of<bool>(table, "values", Presence::optional, "true or false");
     program.higher_is_better = read_better(table, program.prints_values);
     program.needs_peer = value_of<bool>(table, "needs_peer", Presence::optional, "true or false");
+    program.peer = text_of(table, "peer", Presence::optional);
+    if (!program.peer.empty() && !program.needs_peer)
+        fail(table.get("peer")->source(), "\"peer\" is for a program with needs_peer = true");
     program.on_disk = value_of<bool>(table, "on_disk", Presence::optional, "true or false");
     for (const auto& [key, value] : table_of(table, "sizes")) {
         if (!value.is_table()) fail(value.source(), "a size is a table");
@@ -166,6 +169,10 @@ Workload read_workload(const fs::path& folder) {
         if (!value.is_table()) fail(value.source(), "a program is a table");
         workload.programs[std::string{key.str()}] = read_program(*value.as_table());
     }
+    for (const auto& [name, program] : workload.programs)
+        if (!program.peer.empty() && !workload.programs.contains(program.peer))
+            fail(root["programs"][name]["peer"].node()->source(),
+                 fmt::format("there is no program \"{}\"", program.peer));
     return workload;
 }
 

@@ -25,6 +25,7 @@ struct WorkloadProgram {
     bool higher_is_better = false;  // of its values; of a time less always is
     bool on_disk = false;           // runs on the system's disk, else in memory where /tmp is that
     bool needs_peer = false;        // another guest has to be there; not part of "all"
+    std::string peer;               // the program that the other guest runs; empty: it is for one
     std::map<std::string, WorkloadSize> sizes;
 };
 

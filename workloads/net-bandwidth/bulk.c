@@ -9,6 +9,7 @@
    The bytes follow a pattern, and who receives them checks it. Prints how many there were. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -138,14 +139,27 @@ static void exchange(int line, const char* verb, const char* mib) {
     if (wish.verb == 's') printf("sent %llu bytes\n", (unsigned long long)bytes);
 }
 
-/* Until the other side is there, for a minute. */
+/* Does the other side answer? */
+static int answers(const struct sockaddr_in* there) {
+    const struct wish wish = {.verb = 'w', .mib = "0"};
+    char end;
+    const int line = connect_to(there);
+    if (line < 0) return 0;
+    const int is_there = send(line, &wish, sizeof wish, MSG_NOSIGNAL) == (ssize_t)sizeof wish &&
+                         recv(line, &end, 1, 0) == 1;
+    close(line);
+    return is_there;
+}
+
+/* Until it does, for a minute: one that has just answered somebody else may be about to end, and to
+   begin anew. */
 static void wait_for(const struct sockaddr_in* there) {
-    int line = connect_to(there);
-    for (int tries = 0; line < 0 && tries < 600; ++tries) {
+    for (int tries = 0; tries < 600; ++tries) {
+        if (answers(there)) return;
         usleep(100000);
-        line = connect_to(there);
     }
-    exchange(line, "wait", "0");
+    errno = ETIMEDOUT;
+    fail("nobody answers");
 }
 
 /* Between this process and a child. */

@@ -30,6 +30,7 @@ std::string block_of_begin(const RunRecord& record) {
                    {"settings", record.settings},
                    {"iterations", record.iterations},
                    {"programs", record.programs},
+                   {"background", record.background},
                    {"higher_is_better", record.higher_is_better}});
 }
 
@@ -76,8 +77,9 @@ RunRecord record_from(const std::filesystem::path& spool) {
             record.factors = json["factors"];
             record.descriptor = json["descriptor"];
             json["settings"].get_to(record.settings);
-            record.iterations = json["iterations"];
+            json["iterations"].get_to(record.iterations);
             json["programs"].get_to(record.programs);
+            json["background"].get_to(record.background);
             json["higher_is_better"].get_to(record.higher_is_better);
         }
     }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,12 @@ struct RunRecord {
     std::string platform, platform_kind, workload, size, clock, factors;
     std::string descriptor;             ///< the file's text
     std::vector<std::string> settings;  ///< --set
-    unsigned iterations = 0;
-    /// The programs that each domain was to run, and whose values are better when higher.
+    /// Of each domain: the programs that it was to run, and how often. Others only printed.
     std::map<std::string, std::vector<std::string>> programs;
+    std::map<std::string, unsigned> iterations;
+    /// Domains that did their work as often as they could, until the others were done.
+    std::set<std::string> background;
+    /// Programs whose values are better when higher.
     std::vector<std::string> higher_is_better;
 
     // What came of it.

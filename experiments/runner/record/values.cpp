@@ -86,13 +86,40 @@ private:
     bool has_values_ = false;
 };
 
+/// Of what was in the background: how often each program came to its right end.
+void add_rounds(const RunRecord& record, const std::string& domain,
+                const std::vector<Value>& values, std::vector<Value>& all) {
+    for (const std::string& program : record.programs.at(domain)) {
+        Value rounds;
+        rounds.domain = domain;
+        rounds.program = program;
+        rounds.metric = "rounds";
+        rounds.unit = "rounds";
+        rounds.better = Better::higher;
+        rounds.ok = 1;
+        rounds.value = static_cast<double>(std::ranges::count_if(values, [&](const Value& value) {
+            return value.program.view() == program && value.ok != 0 &&
+                   value.metric.view() == "time";
+        }));
+        rounds.guest_value = none;
+        all.push_back(rounds);
+    }
+}
+
 }  // namespace
 
 std::vector<Value> values_of(const RunRecord& record) {
     std::vector<Value> values;
+    std::map<std::string, std::vector<Value>> in_background;
+    for (const std::string& domain : record.background) in_background[domain];
     std::map<std::string, Reader> readers;
-    for (const ConsoleLine& line : record.console)
-        readers.try_emplace(line.domain, record, values).first->second.read(line);
+    for (const ConsoleLine& line : record.console) {
+        if (!record.programs.contains(line.domain)) continue;
+        const auto background = in_background.find(line.domain);
+        auto& its = background == in_background.end() ? values : background->second;
+        readers.try_emplace(line.domain, record, its).first->second.read(line);
+    }
+    for (const auto& [domain, its] : in_background) add_rounds(record, domain, its, values);
     return values;
 }
 
@@ -109,10 +136,11 @@ void judge(RunRecord& record, const std::vector<Value>& values) {
     }
     if (record.status != Status::ok) return;
     for (const auto& [domain, programs] : record.programs) {
+        if (record.background.contains(domain)) continue;
         for (const std::string& program : programs) {
             const auto is_last = [&, &of = domain](const Value& value) {
                 return value.domain.view() == of && value.program.view() == program &&
-                       value.iteration + 1 == record.iterations;
+                       value.iteration + 1 == record.iterations.at(of);
             };
             if (std::ranges::any_of(values, is_last)) continue;
             record.status = Status::dnr;

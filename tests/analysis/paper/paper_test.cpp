@@ -52,6 +52,22 @@ TEST(Paper, has_tables_and_numbers_of_the_campaign) {
     EXPECT_TRUE(fs::exists(folder / "report/paper/evaluation.tex"));
 }
 
+TEST(Paper, has_a_figure_of_neighbours_where_a_campaign_has_them) {
+    const fs::path folder = fs::path{test::own_runtime_folder()} / "neighbours";
+    fs::remove_all(folder);
+    test::write_campaign(test::made_up_neighbours(), folder);
+    try {
+        write_paper({folder});
+    } catch (const EnvironmentError& error) {
+        EXPECT_FALSE(has_pdflatex()) << error.what();
+    }
+    const fs::path generated = folder / "report/paper/generated";
+    const std::string name = "by-domains-neighbour-program-domains-database-ir";
+    EXPECT_THAT(content(generated / "isolation.tex"), HasSubstr(name + ".pdf"));
+    EXPECT_TRUE(fs::exists(generated / (name + ".pdf")));
+    EXPECT_THAT(content(generated / "figure3.tex"), HasSubstr("No campaign has a row"));
+}
+
 TEST(Paper, becomes_a_pdf_where_latex_is_installed) {
     if (!has_pdflatex()) GTEST_SKIP() << "pdflatex is not installed";
     const fs::path pdf = write_paper({written()});

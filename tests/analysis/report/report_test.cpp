@@ -106,6 +106,19 @@ TEST(Report, of_several_domains_has_their_throughput_and_fairness) {
     EXPECT_EQ(outcome.claims[0].verdict, Verdict::met);
 }
 
+TEST(Report, of_a_factor_of_names_compares_each_platform_with_itself) {
+    const fs::path folder = written(test::made_up_neighbours());
+    const std::string markdown = content(write_report(folder).markdown);
+    EXPECT_THAT(markdown, HasSubstr("(by-domains-neighbour-program-domains-database-ir.svg)"));
+    EXPECT_THAT(markdown, HasSubstr("domains.neighbour.program = compute"));
+    const std::string data =
+        content(folder / "report" / "by-domains-neighbour-program-domains-database-ir.dat");
+    for (const char* height : {" 0.1 ", " 0.025 ", " 0.990", " 0.96 "})
+        EXPECT_THAT(data, HasSubstr(height));
+    // What a neighbour did itself is another program each time.
+    EXPECT_THAT(markdown, Not(HasSubstr("by-domains-neighbour-program-domains-neighbour")));
+}
+
 TEST(Report, tells_of_a_virtual_run_that_did_not_repeat) {
     Campaign campaign = test::made_up_sweep();
     campaign.runs[1].values[0].value += 1;

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
 #include "experiments/descriptor/cells.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/base/registry.hpp"
@@ -105,6 +107,13 @@ TEST(Descriptor, refuses_a_sweep_over_what_a_policy_does_not_have) {
 TEST(Descriptor, refuses_names_that_are_there_twice) {
     EXPECT_THAT(errors_of(small + "[[workloads]]\nname = \"spec-int-like\"\n"),
                 HasSubstr("is there twice"));
+    const std::string part = "[[workloads]]\nname='os-latency'\nsize='{}'\nprograms=['{}']\n";
+    EXPECT_THAT(errors_of(small + fmt::format(fmt::runtime(part), "test", "files") +
+                          fmt::format(fmt::runtime(part), "train", "switches")),
+                HasSubstr("the same size and other programs"));
+    EXPECT_THAT(errors_of(small + fmt::format(fmt::runtime(part), "test", "files") +
+                          fmt::format(fmt::runtime(part), "test", "switches")),
+                "");
     EXPECT_THAT(errors_of(small + "[[claims]]\nname='a'\nat_least=1\n[[claims]]\nname='a'\n"
                                   "at_least=1\n"),
                 HasSubstr("the claim \"a\" is there twice"));
@@ -118,11 +127,55 @@ TEST(Descriptor, refuses_claims_without_a_bound_and_points_that_no_cell_has) {
                 HasSubstr("\"7\" is no value of the sweep's scheduler.slice_us"));
 }
 
-TEST(Descriptor, lets_several_domains_run_on_ring3_alone) {
-    const std::string domains = "[[domains]]\nname='a'\nworkload='dbench'\n";
-    EXPECT_THAT(errors_of("[experiment]\nname='x'\n[platforms.uml]\n" + domains),
-                HasSubstr("need a machine of ring3's"));
-    EXPECT_THAT(errors_of("[experiment]\nname='x'\n[platforms.ring3]\n" + domains), "");
+constexpr const char* domains = R"toml([experiment]
+name = 'x'
+[platforms.ring3]
+[platforms.uml]
+[[domains]]
+name = 'good'
+workload = 'dbench'
+[[domains]]
+name = 'bad'
+count = 2
+workload = 'antisocial'
+programs = ['compute']
+)toml";
+
+TEST(Descriptor, wants_one_domain_that_comes_to_an_end) {
+    EXPECT_THAT(errors_of(domains), "");
+    EXPECT_THAT(errors_of(std::string(domains) + "background = true\n"), "");
+    EXPECT_THAT(errors_of(std::string(domains) + "background = 1\n"), HasSubstr("true or false"));
+    EXPECT_THAT(errors_of("[experiment]\nname='x'\n[platforms.ring3]\n[[domains]]\nname='a'\n"
+                          "workload='dbench'\nbackground=true\n"),
+                HasSubstr("no run would end"));
+}
+
+TEST(Descriptor, sweeps_over_the_programs_of_a_domain) {
+    const auto with = [](const std::string& axis) {
+        return std::string(domains) + "[sweep]\n" + axis;
+    };
+    EXPECT_THAT(errors_of(with("'domains.bad.program' = ['compute', 'fork-bomb']\n")), "");
+    EXPECT_THAT(errors_of(with("'domains.bad.program' = ['compute', 'fork-bom']\n")),
+                HasSubstr("did you mean \"fork-bomb\""));
+    EXPECT_THAT(errors_of(with("'domains.ugly.program' = ['compute']\n")),
+                HasSubstr("domains.bad.program"));
+    const auto descriptor =
+        parse_descriptor("x.toml", with("'domains.bad.program' = ['compute', 'fork-bomb']\n"));
+    EXPECT_EQ(cells_of(descriptor).size(), 4U);
+}
+
+TEST(Descriptor, does_not_mix_programs_that_need_another_guest_with_others) {
+    const std::string net =
+        "[experiment]\nname='x'\n[platforms.ring3]\n[[workloads]]\nname='net-bandwidth'\n";
+    const Descriptor all = parse_descriptor("x.toml", net);
+    EXPECT_THAT(all.workloads.at(0).programs, ElementsAre("loopback-1500", "loopback-500"));
+    EXPECT_EQ(all.workloads.at(0).peer, "");
+    const Descriptor two =
+        parse_descriptor("x.toml", net + "programs=['send-500','receive-500']\n");
+    EXPECT_EQ(two.workloads.at(0).peer, "serve");
+    EXPECT_TRUE(cells_of(two).at(0).has_several_guests());
+    EXPECT_THAT(errors_of(net + "programs=['send-500','loopback-500']\n"),
+                HasSubstr("do not run in one guest"));
 }
 
 TEST(Descriptor, takes_settings_before_the_file) {

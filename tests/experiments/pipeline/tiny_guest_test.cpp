@@ -25,8 +25,15 @@ namespace fs = std::filesystem;
 using record::Status;
 using testing::HasSubstr;
 
+// As often as the last word of `workloads=` says.
 constexpr const char* first_process = R"sh(#!/bin/busybox sh
-for i in 1 2; do
+/bin/busybox mount -t proc proc /proc
+read words </proc/cmdline
+words=${words##*workloads=}
+left=${words##*:}
+left=${left%% *}
+while [ $left -gt 0 ]; do
+    left=$((left - 1))
     echo "start spec-int-like gzip test"
     n=0; while [ $n -lt 2000 ]; do n=$((n + 1)); done
     echo "end spec-int-like gzip test"
@@ -134,6 +141,27 @@ TEST_F(TinyGuest, is_another_one_with_another_memory) {
     const auto one = analysis::load_campaign(run(descriptor(), watcher));
     const auto other = analysis::load_campaign(run(descriptor({"guest.memory_mib=112"}), watcher));
     EXPECT_NE(one.runs[0].meta.at("digest"), other.runs[0].meta.at("digest"));
+}
+
+TEST_F(TinyGuest, in_the_background_is_stopped_when_the_others_are_done) {
+    const Descriptor single = descriptor();
+    std::string text = single.text.substr(0, single.text.find("[[workloads]]"));
+    text +=
+        "[[domains]]\nname = 'a'\nworkload = 'spec-int-like'\nprograms = ['gzip']\n"
+        "[[domains]]\nname = 'b'\nbackground = true\nworkload = 'spec-int-like'\n"
+        "programs = ['gzip']\n";
+    for (const char* machine : {"machine.pcpus=1", "machine.pcpus=2"}) {
+        Quiet watcher, again;
+        const fs::path folder = run(parse_descriptor("tiny.toml", text, {machine}), watcher);
+        const auto loaded = analysis::load_campaign(folder);
+        const std::vector<analysis::Value>& values = loaded.runs[0].values;
+        ASSERT_EQ(values.size(), 3U);
+        EXPECT_EQ(values[2].domain, "b");
+        EXPECT_EQ(values[2].metric, "rounds");
+        EXPECT_GE(values[2].value, 1) << machine;
+        // The moment of its end is one of virtual time.
+        EXPECT_TRUE(verify(folder / "run-0001.h5", again).is_equal) << machine;
+    }
 }
 
 TEST_F(TinyGuest, runs_beside_others_on_one_machine) {

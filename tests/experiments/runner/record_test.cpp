@@ -50,7 +50,7 @@ RunRecord two_iterations() {
     run.clock = "virtual";
     run.descriptor = "[experiment]\n";
     run.settings = {"a.b=1"};
-    run.iterations = 2;
+    run.iterations[""] = 2;
     run.programs[""] = {"p"};
     run.status = Status::ok;
     run.console = {{0, "", "workloads: begin"},
@@ -73,6 +73,27 @@ TEST_F(Record, takes_times_from_outside_and_keeps_the_guests) {
     EXPECT_EQ(values[1].warm, 1);
     EXPECT_EQ(values[1].iteration, 1U);
     EXPECT_EQ(values[1].metric.view(), "time");
+}
+
+TEST_F(Record, counts_the_rounds_of_what_was_in_the_background) {
+    RunRecord run = two_iterations();
+    run.programs["bad"] = {"q"};
+    run.iterations["bad"] = 2;
+    run.background = {"bad"};
+    for (const char* output : {"ok", "ok", "failed", "ok"})
+        run.console.push_back({second, "bad", fmt::format("result w q test output={}", output)});
+    run.console.push_back({second, "nobody", "result w p test output=wrong hash=00"});
+    const auto values = values_of(run);
+    ASSERT_EQ(values.size(), 3U);
+    EXPECT_EQ(values[2].domain.view(), "bad");
+    EXPECT_EQ(values[2].metric.view(), "rounds");
+    EXPECT_EQ(values[2].better, Better::higher);
+    EXPECT_DOUBLE_EQ(values[2].value, 3);
+    judge(run, values);
+    EXPECT_EQ(run.status, Status::ok) << "nobody waits for it: " << run.reason;
+    run.background.clear();
+    judge(run, values_of(run));
+    EXPECT_EQ(run.status, Status::failed);
 }
 
 TEST_F(Record, gives_no_time_to_a_wrong_output) {
@@ -109,7 +130,7 @@ TEST_F(Record, takes_what_a_program_measures_itself) {
 
 TEST_F(Record, keeps_domains_apart) {
     RunRecord run = two_iterations();
-    run.iterations = 1;
+    run.iterations = {{"a", 1}, {"b", 1}};
     run.programs = {{"a", {"p"}}, {"b", {"p"}}};
     run.console = {{0, "a", "start w p test"},
                    {1 * second, "b", "start w p test"},
