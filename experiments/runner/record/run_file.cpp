@@ -103,6 +103,9 @@ void write_run_file(const std::filesystem::path& path, const RunRecord& record) 
     file.group("/result");
     file.table("/result/values", "Values by program, metric and iteration", value_columns,
                values_of(record));
+    if (const auto schedule = schedule_values(record); !schedule.empty())
+        file.table("/result/schedule", "Who had the CPUs while all domains were at work",
+                   value_columns, schedule);
     file.bytes("/console", console_text(record));
     if (!record.trace.empty()) write_trace(file, record.trace);
     file.commit();
