@@ -65,9 +65,9 @@ struct Run {
 
 struct Claim {
     std::string name, text, workload, program, metric, platform, than, factors, than_factors;
-    double at_least = 0, at_most = 0;  ///< NaN: no bound
-    std::string domain, than_domain;   ///< empty: any, and the same one
-    std::string fact;                  ///< empty: the claim is of values
+    double at_least = 0, at_most = 0;     ///< NaN: no bound
+    std::string domain{}, than_domain{};  ///< empty: any, and the same one
+    std::string fact{};                   ///< empty: the claim is of values
     bool differs = false;
 };
 

@@ -233,7 +233,7 @@ int run_machine(const Boot& boot, MachineConfig config, SharedProgress& progress
     bool has_crashed = end == Machine::End::stuck;
     if (has_crashed) fmt::print(stderr, "the guests wait for something that can never come\n");
     // The watchdog's stop is none that the work's end has asked for.
-    has_crashed |= end == Machine::End::stopped && !end_of_work.wants_stop();
+    has_crashed |= end == Machine::End::stopped && !follower.wants_stop();
     for (const Guest* guest : machine.guests()) {
         if (!guest->has_crashed()) continue;
         fmt::print(stderr, "the domain \"{}\" crashed\n", guest->name());
