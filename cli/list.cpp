@@ -44,9 +44,10 @@ void print_vcpus(const Json& domains) {
             const std::string where = online ? fmt::to_string(vcpu["pcpu"].get<int>()) : "-";
             const char* letters = "--p";
             if (online) letters = state == "blocked" ? "-b-" : "r--";
-            fmt::print("{:<32} {:>5} {:>5} {:>5} {:>5} {:>9.1f}  all / all\n",
+            fmt::print("{:<32} {:>5} {:>5} {:>5} {:>5} {:>9.1f}  {} / all\n",
                        domain["name"].get<std::string>(), domain["id"].get<int>(),
-                       vcpu["vcpu"].get<int>(), where, letters, seconds(vcpu["cpu_time_ns"]));
+                       vcpu["vcpu"].get<int>(), where, letters, seconds(vcpu["cpu_time_ns"]),
+                       vcpu["affinity"].get<std::string>());
         }
     }
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The verbs about who gets how much CPU time: sched, and those of xl: sched-credit, sched-credit2,
-// sched-rtds, vcpu-pin.
+// The verbs about vCPUs and who gets how much CPU time: sched, and those of xl: sched-credit,
+// sched-credit2, sched-rtds, vcpu-pin, vcpu-set.
 #include <algorithm>
 #include <charconv>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "cli/machine_choice.hpp"
 #include "cli/verb.hpp"
@@ -22,21 +23,37 @@ std::int64_t whole_number(const std::string& what, const std::string& text) {
     return value;
 }
 
+std::string text_of(const Json& params, const char* name) {
+    return params.contains(name) ? params[name].dump() : std::string("-");
+}
+
+bool differ(const Json& vcpus) {
+    for (const Json& vcpu : vcpus)
+        for (const char* name : {"weight", "period_us", "budget_us", "extra_time"})
+            if (text_of(vcpu, name) != text_of(vcpus.front(), name)) return true;
+    return false;
+}
+
+void print_row(const std::string& name, const std::string& id, const std::string& scheduler,
+               const Json& params, const std::string& pins) {
+    fmt::print("{:<24} {:>4} {:>12} {:>7} {:>6} {:>10} {:>10} {:>6}  {}\n", name, id, scheduler,
+               text_of(params, "weight"), text_of(params, "cap_percent"),
+               text_of(params, "period_us"), text_of(params, "budget_us"),
+               text_of(params, "extra_time"), pins);
+}
+
+/// vCPUs have a line of their own where they were promised different things.
 void print_domains(const Json& domains) {
     fmt::print("{:<24} {:>4} {:>12} {:>7} {:>6} {:>10} {:>10} {:>6}  {}\n", "Name", "ID",
                "Scheduler", "Weight", "Cap(%)", "Period(us)", "Budget(us)", "Extra", "Affinity");
-    const auto text = [](const Json& domain, const char* name) {
-        return domain.contains(name) ? domain[name].dump() : std::string("-");
-    };
     for (const Json& domain : domains) {
-        std::string pins;
-        for (const Json& pin : domain["affinity"])
-            pins += (pins.empty() ? "" : " ") + pin.get<std::string>();
-        fmt::print("{:<24} {:>4} {:>12} {:>7} {:>6} {:>10} {:>10} {:>6}  {}\n",
-                   domain["name"].get<std::string>(), domain["id"].get<int>(),
-                   domain["scheduler"].get<std::string>(), text(domain, "weight"),
-                   text(domain, "cap_percent"), text(domain, "period_us"),
-                   text(domain, "budget_us"), text(domain, "extra_time"), pins);
+        const auto affinity = domain["affinity"].get<std::vector<std::string>>();
+        print_row(domain["name"], domain["id"].dump(), domain["scheduler"], domain,
+                  fmt::format("{}", fmt::join(affinity, " ")));
+        const Json& vcpus = domain["vcpus"];
+        if (!differ(vcpus)) continue;
+        for (std::size_t vcpu = 0; vcpu < vcpus.size(); ++vcpu)
+            print_row(fmt::format("  vCPU {}", vcpu), "", "", vcpus[vcpu], affinity[vcpu]);
     }
 }
 
@@ -51,48 +68,81 @@ int show(const MachineChoice& choice, const char* verb, const Json& domains) {
 constexpr const char* sched_help =
     "usage: ring3 sched list\n"
     "       ring3 sched get DOMAIN\n"
-    "       ring3 sched set DOMAIN KEY=VALUE...\n"
+    "       ring3 sched set DOMAIN [vcpu=N] KEY=VALUE...\n"
+    "       ring3 sched switch [-p POOL] SCHEDULER [PARAMETER=VALUE...]\n"
     "\n"
-    "Shows and changes what the vCPUs of domains are promised. What a scheduler makes of it is "
-    "its\n"
-    "own affair: `ring3 policies scheduler` lists the schedulers. KEY is one of\n"
+    "Shows and changes what the vCPUs of domains, Domain-0 too, are promised, or, with vcpu=N, one "
+    "of\n"
+    "them. What a scheduler makes of it is its own affair. KEY is one of\n"
     "\n"
     "  weight       1 to 65535; 256 unless the config says otherwise\n"
     "  cap_percent  the most CPU time of the domain, in percent of one pCPU; 0: no limit\n"
     "  period_us    with budget_us: so much CPU time for each vCPU in each period\n"
     "  budget_us\n"
     "  extra_time   1: more than the budget when nobody else wants it; 0: no more\n"
+    "  warp         under bvt: how many of its charging units a domain borrows when it wakes\n"
     "\n"
+    "switch gives a CPU pool, else Pool-0, another scheduler: `ring3 policies scheduler` lists "
+    "them,\n"
+    "and `ring3 policies scheduler NAME` their parameters. What vCPUs are promised and who of them "
+    "can\n"
+    "run is handed over; what they had saved or owed is not.\n"
+    "\n"
+    "  -p, --cpupool POOL        a pool's name or number\n"
     "  -M, --machine-name NAME   one of several machines\n"
     "      --json                as one JSON document\n";
 
+int set_promises(const MachineChoice& choice, const std::vector<std::string>& words) {
+    const std::vector<std::string> keys{"vcpu",      "weight",     "cap_percent", "period_us",
+                                        "budget_us", "extra_time", "warp"};
+    Json request{{"domain", words[1]}};
+    for (std::size_t i = 2; i < words.size(); ++i) {
+        const std::size_t equals = words[i].find('=');
+        const std::string key = words[i].substr(0, equals);
+        if (equals == std::string::npos || std::ranges::find(keys, key) == keys.end())
+            throw ConfigError{fmt::format("ring3 sched set: \"{}\" is none of {}=", words[i],
+                                          fmt::join(keys, "=, "))};
+        request[key] = whole_number(key, words[i].substr(equals + 1));
+    }
+    return show(choice, "sched", Json::array({choice.connect().request("sched-set", request)}));
+}
+
+int switch_scheduler(const MachineChoice& choice, const std::string& pool,
+                     const std::vector<std::string>& words) {
+    Json parameters = Json::object();
+    for (std::size_t i = 2; i < words.size(); ++i) {
+        const std::size_t equals = words[i].find('=');
+        if (equals == std::string::npos)
+            throw ConfigError{
+                fmt::format("ring3 sched switch: \"{}\" is no PARAMETER=VALUE", words[i])};
+        parameters[words[i].substr(0, equals)] = words[i].substr(equals + 1);
+    }
+    Json request{{"scheduler", words[1]}, {"parameters", std::move(parameters)}};
+    if (!pool.empty()) request["pool"] = pool;
+    const Json answer = choice.connect().request("sched-switch", request);
+    if (choice.json) print_json("sched", answer);
+    return to_int(ExitCode::ok);
+}
+
 int sched(std::span<const std::string> arguments) {
     MachineChoice choice;
+    std::string pool;
     CommandLine line("sched");
-    choice.add_to(line);
-    const auto words =
-        line.parse(arguments, {1, CommandLine::any_number, "list, get DOMAIN or set DOMAIN"});
+    choice.add_to(line).value("cpupool,p", pool);
+    const auto words = line.parse(arguments, {1, CommandLine::any_number,
+                                              "list, get DOMAIN, set DOMAIN or switch SCHEDULER"});
+    if (!pool.empty() && words[0] != "switch")
+        throw ConfigError{"ring3 sched: only switch takes a CPU pool"};
     if (words[0] == "list" && words.size() == 1)
         return show(choice, "sched", choice.connect().request("sched-list"));
     if (words[0] == "get" && words.size() == 2)
         return show(choice, "sched",
                     choice.connect().request("sched-list", {{"domain", words[1]}}));
-    if (words[0] != "set" || words.size() < 3)
-        throw ConfigError{"ring3 sched takes list, get DOMAIN, or set DOMAIN KEY=VALUE..."};
-    Json request{{"domain", words[1]}};
-    for (std::size_t i = 2; i < words.size(); ++i) {
-        const std::size_t equals = words[i].find('=');
-        const std::string key = words[i].substr(0, equals);
-        const std::vector<std::string> keys{"weight", "cap_percent", "period_us", "budget_us",
-                                            "extra_time"};
-        if (equals == std::string::npos || std::ranges::find(keys, key) == keys.end())
-            throw ConfigError{
-                fmt::format("ring3 sched set: \"{}\" is none of weight=, "
-                            "cap_percent=, period_us=, budget_us=, extra_time=",
-                            words[i])};
-        request[key] = whole_number(key, words[i].substr(equals + 1));
-    }
-    return show(choice, "sched", Json::array({choice.connect().request("sched-set", request)}));
+    if (words[0] == "set" && words.size() >= 3) return set_promises(choice, words);
+    if (words[0] == "switch" && words.size() >= 2) return switch_scheduler(choice, pool, words);
+    throw ConfigError{
+        "ring3 sched takes list, get DOMAIN, set DOMAIN KEY=VALUE..., or switch SCHEDULER; `ring3 "
+        "help sched` tells"};
 }
 
 /// An option of xl's verb, and the member of the request that it is.
@@ -125,7 +175,8 @@ const XlVerb xl_verbs[] = {
     {"sched-rtds",
      "rtds",
      "shows or sets period and budget under the scheduler rtds",
-     {{"period,p", "-p, --period US ", "period_us", "in microseconds"},
+     {{"vcpuid,v", "-v, --vcpuid N  ", "vcpu", "one vCPU; else all of the domain"},
+      {"period,p", "-p, --period US ", "period_us", "in microseconds"},
       {"budget,b", "-b, --budget US ", "budget_us", "in microseconds"},
       {"extratime,e", "-e, --extratime X", "extra_time", "1: more when nobody else wants it"}}},
 };
@@ -160,17 +211,23 @@ int run(const XlVerb& verb, std::span<const std::string> arguments) {
             request[verb.options[i].member] = whole_number(verb.options[i].letter, values[i]);
     if (!request.empty() && domain.empty())
         throw ConfigError{fmt::format("ring3 {}: which domain? Name it by -d", verb.name)};
+    if (request.contains("vcpu") && request.size() == 1)
+        throw ConfigError{fmt::format("ring3 {}: what is to be set of the vCPU?", verb.name)};
     Client client = choice.connect();
-    if (const std::string scheduler = client.request("info")["scheduler"];
-        scheduler != verb.scheduler)
+    const Json all =
+        client.request("sched-list", domain.empty() ? Json::object() : Json{{"domain", domain}});
+    Json theirs = Json::array();
+    for (const Json& each : all)
+        if (each["scheduler"] == verb.scheduler) theirs.push_back(each);
+    if (theirs.empty())
         throw ConfigError{
-            fmt::format("the machine's scheduler is {}, not {}; `ring3 sched` is for "
-                        "all of them",
-                        scheduler, verb.scheduler)};
-    const bool sets = !request.empty();
-    if (!domain.empty()) request["domain"] = domain;
-    const Json answer = client.request(sets ? "sched-set" : "sched-list", request);
-    return show(choice, verb.name, sets ? Json::array({answer}) : answer);
+            fmt::format("{}'s scheduler is {}, not {}; `ring3 sched` is for all of "
+                        "them",
+                        domain.empty() ? "Domain-0" : domain,
+                        all[0]["scheduler"].get<std::string>(), verb.scheduler)};
+    if (request.empty()) return show(choice, verb.name, theirs);
+    request["domain"] = domain;
+    return show(choice, verb.name, Json::array({client.request("sched-set", request)}));
 }
 
 constexpr const char* pin_help =
@@ -193,6 +250,26 @@ int vcpu_pin(std::span<const std::string> arguments) {
     return to_int(ExitCode::ok);
 }
 
+constexpr const char* set_help =
+    "usage: ring3 vcpu-set [OPTIONS] DOMAIN COUNT\n"
+    "\n"
+    "Asks the domain's kernel to have COUNT vCPUs on line, 1 to its maxvcpus: it takes the others "
+    "off\n"
+    "line, or brings them up.\n"
+    "\n"
+    "  -M, --machine-name NAME   one of several machines\n"
+    "      --json                as one JSON document\n";
+
+int vcpu_set(std::span<const std::string> arguments) {
+    MachineChoice choice;
+    CommandLine line("vcpu-set");
+    const auto words = choice.add_to(line).parse(arguments, {2, 2, "DOMAIN COUNT"});
+    const Json answer = choice.connect().request(
+        "vcpu-set", {{"domain", words[0]}, {"count", whole_number("COUNT", words[1])}});
+    if (choice.json) print_json("vcpu-set", answer);
+    return to_int(ExitCode::ok);
+}
+
 struct RegisteredSchedVerbs {
     RegisteredSchedVerbs() {
         for (const XlVerb& verb : xl_verbs)
@@ -204,6 +281,7 @@ const RegisteredSchedVerbs xl_entries;
 const RegisteredVerb entries[] = {
     RegisteredVerb{
         {"sched", "shows or changes what domains are promised of the CPU", sched_help, sched}},
+    RegisteredVerb{{"vcpu-set", "asks a domain to have so many vCPUs on line", set_help, vcpu_set}},
     RegisteredVerb{{"vcpu-pin", "says on which pCPUs a vCPU may run", pin_help, vcpu_pin}},
 };
 

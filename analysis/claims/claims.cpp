@@ -2,6 +2,7 @@
 #include "analysis/claims/claims.hpp"
 
 #include <cmath>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -26,7 +27,10 @@ const Measured* opponent(const std::vector<Measured>& all, const Claim& claim,
         if (point.platform != claim.than || point.workload != mine.point.workload ||
             point.size != mine.point.size || !has_factors(point.factors, claim.than_factors))
             continue;
-        if (claim.than_factors.empty() && &other != &mine && point.factors == mine.point.factors)
+        // Two domains of one machine, or two platforms.
+        const bool may_be_itself = !claim.than_domain.empty();
+        if (claim.than_factors.empty() && (may_be_itself || &other != &mine) &&
+            point.factors == mine.point.factors)
             return &other;
         only = &other;
         ++count;
@@ -55,11 +59,17 @@ std::string why_empty(const Measured& measured) {
 void add_pairs(const Claim& claim, const Measured& mine, const Measured& its, Pairs& pairs) {
     for (const Measured* side : {&mine, &its})
         if (!side->mark().empty()) return add_missing(pairs, why_empty(*side));
-    for (const auto& [quantity, measure] : mine.measures) {
-        if (!is_named(claim.program, quantity.program) || !is_named(claim.metric, quantity.metric))
+    const auto all_of = [&](const Measured& side) -> const std::map<Quantity, Measure>& {
+        return claim.program == "schedule" ? side.schedule : side.measures;
+    };
+    for (const auto& [quantity, measure] : all_of(mine)) {
+        if (!is_named(claim.program, quantity.program) ||
+            !is_named(claim.metric, quantity.metric) || !is_named(claim.domain, quantity.domain))
             continue;
-        const auto found = its.measures.find(quantity);
-        if (found == its.measures.end() || measure.sample.empty() || found->second.sample.empty()) {
+        Quantity other = quantity;
+        if (!claim.than_domain.empty()) other.domain = claim.than_domain;
+        const auto found = all_of(its).find(other);
+        if (found == all_of(its).end() || measure.sample.empty() || found->second.sample.empty()) {
             add_missing(pairs, fmt::format("{} {} is missing on one side", mine.point.workload,
                                            quantity.label()));
             continue;
@@ -90,6 +100,52 @@ Pairs pairs_for(const Campaign& campaign, const Claim& claim, const std::vector<
             add_missing(pairs, refusal_text(mine.point, its->point, unnamed));
     }
     return pairs;
+}
+
+/// What the runs of a point have of the claim's fact.
+std::set<std::string> facts_of(const Campaign& campaign, const Claim& claim, const Point& point) {
+    std::set<std::string> facts;
+    for (const Run& run : campaign.runs) {
+        const Cell& cell = campaign.cell_of(run);
+        if (run.status != Status::ok || cell.platform != point.platform ||
+            cell.factors != point.factors || cell.workload != point.workload)
+            continue;
+        const auto found = run.meta.find(claim.fact);
+        if (found != run.meta.end()) facts.insert(found->second);
+    }
+    return facts;
+}
+
+/// Of a fact: met where it is at both points what the claim says, the same or not.
+ClaimResult evaluate_fact(const Campaign& campaign, const Claim& claim,
+                          const std::vector<Measured>& all) {
+    ClaimResult result{claim, Verdict::undecided, std::nullopt, 0,
+                       "nothing that the claim names was measured"};
+    for (const Measured& mine : all) {
+        if (mine.point.platform != claim.platform ||
+            !has_factors(mine.point.factors, claim.factors))
+            continue;
+        const Measured* const its = opponent(all, claim, mine);
+        const auto here = facts_of(campaign, claim, mine.point);
+        const auto there =
+            its == nullptr ? std::set<std::string>{} : facts_of(campaign, claim, its->point);
+        if (here.size() != 1 || there.size() != 1) {
+            result.verdict = Verdict::undecided;
+            result.reason =
+                fmt::format("{}: not one {} on each side", mine.point.label(), claim.fact);
+            return result;
+        }
+        ++result.quantities;
+        const bool holds = (here == there) != claim.differs;
+        if (!holds) {
+            result.verdict = Verdict::not_met;
+            result.reason = here == there ? "it is the same" : "it differs";
+            return result;
+        }
+        result.verdict = Verdict::met;
+        result.reason = claim.differs ? "it differs" : "it is the same, bit for bit";
+    }
+    return result;
 }
 
 ClaimResult evaluate(const Campaign& campaign, const Claim& claim,
@@ -128,11 +184,13 @@ std::vector<ClaimResult> evaluate_claims(const Campaign& campaign,
                                          const std::vector<Measured>& measured) {
     std::vector<ClaimResult> results;
     for (const Claim& claim : campaign.claims)
-        results.push_back(evaluate(campaign, claim, measured));
+        results.push_back(claim.fact.empty() ? evaluate(campaign, claim, measured)
+                                             : evaluate_fact(campaign, claim, measured));
     return results;
 }
 
 std::string bounds_text(const Claim& claim) {
+    if (!claim.fact.empty()) return claim.differs ? "differs" : "the same";
     const bool has_least = !std::isnan(claim.at_least), has_most = !std::isnan(claim.at_most);
     if (has_least && has_most)
         return fmt::format("between {} and {}", significant(claim.at_least),

@@ -50,7 +50,8 @@ Run plain(const record::Run& row) {
 Claim plain(const record::Claim& row) {
     return {text(row.name),         text(row.text),     text(row.workload), text(row.program),
             text(row.metric),       text(row.platform), text(row.than),     text(row.factors),
-            text(row.than_factors), row.at_least,       row.at_most};
+            text(row.than_factors), row.at_least,       row.at_most,        text(row.domain),
+            text(row.than_domain),  text(row.fact),     row.differs != 0};
 }
 
 Difference plain(const record::Difference& row) {
@@ -79,6 +80,8 @@ void load_values(const RecordFile& file, Run& run) {
         run.values = plain_rows<record::Value>(file, "/result/values", record::value_columns);
     if (file.has("/result/steady"))
         run.steady = plain_rows<record::Steady>(file, "/result/steady", record::steady_columns);
+    if (file.has("/result/schedule"))
+        run.schedule = plain_rows<record::Value>(file, "/result/schedule", record::value_columns);
 }
 
 void load_run(const fs::path& folder, Run& run, bool with_trace) {

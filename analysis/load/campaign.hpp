@@ -57,6 +57,7 @@ struct Run {
     std::string file, reason;
     std::vector<Value> values;                ///< of a run of any status, as far as it came
     std::vector<Steady> steady;               ///< none where there was no rule
+    std::vector<Value> schedule;              ///< who had the CPUs, of a traced run
     std::map<std::string, std::string> meta;  ///< the attributes of /meta, as text
     std::map<std::string, Columns> series;    ///< by name
     Columns events;  ///< the first of /trace/events, of some runs; else no columns
@@ -64,7 +65,10 @@ struct Run {
 
 struct Claim {
     std::string name, text, workload, program, metric, platform, than, factors, than_factors;
-    double at_least = 0, at_most = 0;  ///< NaN: no bound
+    double at_least = 0, at_most = 0;     ///< NaN: no bound
+    std::string domain{}, than_domain{};  ///< empty: any, and the same one
+    std::string fact{};                   ///< empty: the claim is of values
+    bool differs = false;
 };
 
 struct Difference {

@@ -192,7 +192,8 @@ inline constexpr std::array run_columns{
 };
 
 /// /claims of a campaign. The speed of a platform at a point against that of another one, direction
-/// taken into account (2: twice as fast), as the geometric mean over what both have measured.
+/// taken into account (2: twice as fast), as the geometric mean over what both have measured; or,
+/// where it names a fact, whether that is the same at both.
 struct Claim {
     Text<64> name;
     Text<256> text;
@@ -200,6 +201,9 @@ struct Claim {
     Text<32> platform, than;
     Text<256> factors, than_factors;  ///< as in Cell; empty: any
     double at_least{}, at_most{};     ///< NaN: no bound
+    Text<32> domain, than_domain;     ///< whose values; empty: any, and the same one
+    Text<64> fact;                    ///< an attribute of /meta; empty: the claim is of values
+    std::uint8_t differs{};           ///< the fact differs; else it is the same
 };
 inline constexpr std::array claim_columns{
     RING3_COLUMN(Claim, name, text),         RING3_COLUMN(Claim, text, text),
@@ -207,7 +211,9 @@ inline constexpr std::array claim_columns{
     RING3_COLUMN(Claim, metric, text),       RING3_COLUMN(Claim, platform, text),
     RING3_COLUMN(Claim, than, text),         RING3_COLUMN(Claim, factors, text),
     RING3_COLUMN(Claim, than_factors, text), RING3_COLUMN(Claim, at_least, f64),
-    RING3_COLUMN(Claim, at_most, f64),
+    RING3_COLUMN(Claim, at_most, f64),       RING3_COLUMN(Claim, domain, text),
+    RING3_COLUMN(Claim, than_domain, text),  RING3_COLUMN(Claim, fact, text),
+    RING3_COLUMN(Claim, differs, flag),
 };
 
 /// /differences of a campaign: in what a platform differs from the baseline beside itself.

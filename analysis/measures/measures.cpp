@@ -69,6 +69,23 @@ void add_values(const Campaign& campaign, Measured& measured) {
     }
 }
 
+/// One value of each for a run; under the virtual clock a repetition is no further observation.
+void add_schedule(const Campaign& campaign, Measured& measured) {
+    std::set<std::uint32_t> cells;
+    for (const Run& run : campaign.runs) {
+        if (run.status != Status::ok || point_of(campaign.cell_of(run)) != measured.point) continue;
+        if (measured.point.is_virtual() && !cells.insert(run.cell).second) continue;
+        for (const Value& value : run.schedule) {
+            if (!is_measured(value)) continue;
+            Measure& measure = measured.schedule[{value.domain, value.program, value.metric}];
+            measure.unit = value.unit;
+            measure.better = value.better;
+            measure.sample.exact = measured.point.is_virtual();
+            measure.sample.runs.push_back({value.value});
+        }
+    }
+}
+
 const Measure* find(const Measured& measured, const Quantity& quantity) {
     const auto found = measured.measures.find(quantity);
     const bool has = found != measured.measures.end() && !found->second.sample.empty();
@@ -118,7 +135,10 @@ std::vector<Measured> measure(const Campaign& campaign) {
         if (run.status != Status::ok && measured.reason.empty()) measured.reason = run.reason;
         note_quantities(run, measured);
     }
-    for (Measured& measured : all) add_values(campaign, measured);
+    for (Measured& measured : all) {
+        add_values(campaign, measured);
+        add_schedule(campaign, measured);
+    }
     std::map<std::pair<std::string, std::string>, std::size_t> place;
     const auto workload = [](const Measured& one) {
         return std::pair{one.point.workload, one.point.size};

@@ -43,6 +43,8 @@ struct Measure {
 struct Measured {
     Point point;
     std::map<Quantity, Measure> measures;
+    /// What traces tell of the schedule: no part of any score.
+    std::map<Quantity, Measure> schedule;
     std::map<Status, std::size_t> runs;  ///< how many ended how
     std::string reason;                  ///< of the first that did not end well
     std::size_t noisy = 0;

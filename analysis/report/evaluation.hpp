@@ -59,6 +59,8 @@ void add_spread(const Evaluation& evaluation, Document& document);
 void add_sweeps(const Evaluation& evaluation, Document& document);
 /// Of the section about factors: bars over a factor whose values are names.
 void add_categories(const Evaluation& evaluation, Document& document);
+/// Who had how much of the CPUs while all domains were at work; nothing without traces.
+void add_at_work(const Evaluation& evaluation, Document& document);
 void add_timelines(const Evaluation& evaluation, Document& document);
 void add_losses(const Evaluation& evaluation, Document& document);
 void add_run_order(const Evaluation& evaluation, Document& document);

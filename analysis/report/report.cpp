@@ -39,6 +39,7 @@ Document document_of(const Evaluation& evaluation) {
     add_programs(evaluation, document);
     add_steady(evaluation, document);
     add_spread(evaluation, document);
+    add_at_work(evaluation, document);
     add_timelines(evaluation, document);
     add_losses(evaluation, document);
     add_run_order(evaluation, document);

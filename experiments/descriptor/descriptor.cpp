@@ -339,6 +339,8 @@ void read_sweep(TableReader table, Descriptor& into) {
     std::vector<std::string> guest_keys{"guest.memory_mib", "guest.vcpus", "guest.kernel",
                                         "guest.extra", "domains.count"};
     for (const DomainChoice& domain : into.domains)
+        guest_keys.push_back(fmt::format("domains.{}.count", domain.name));
+    for (const DomainChoice& domain : into.domains)
         if (!domain.workload.programs.empty())
             guest_keys.push_back(fmt::format("domains.{}.program", domain.name));
     for (const std::string& key : table.keys()) {
@@ -379,6 +381,32 @@ std::string read_factors(TableReader& claim, std::string_view key, const Descrip
     return text;
 }
 
+/// "weight", or "weight-3" where there are several.
+bool is_domain(const Descriptor& descriptor, const std::string& name) {
+    return name == "Domain-0" ||
+           std::ranges::any_of(descriptor.domains, [&](const DomainChoice& domain) {
+               return name == domain.name || name.starts_with(domain.name + "-");
+           });
+}
+
+/// Whose values, or which fact of one domain.
+void read_domains_of(TableReader& table, const Descriptor& descriptor, ClaimText& claim) {
+    claim.domain = table.text("domain", "");
+    claim.than_domain = table.text("than_domain", "");
+    for (const auto& [key, name] :
+         {std::pair{"domain", claim.domain}, std::pair{"than_domain", claim.than_domain}})
+        if (!name.empty() && !is_domain(descriptor, name))
+            table.fail(key, fmt::format("there is no domain \"{}\"", name));
+    for (const char* key : {"same", "differs"}) {
+        const std::string fact = table.choice(key, "", {"", "memory", "trace", "console"});
+        if (fact.empty()) continue;
+        claim.fact = fmt::format("{}_{}_sha256", claim.domain, fact);
+        claim.differs = key == std::string_view("differs");
+        if (claim.domain.empty())
+            table.fail(key, "a claim about what is the same names a \"domain\"");
+    }
+}
+
 void read_claims(TableReader& root, Descriptor& into) {
     std::vector<std::string> platforms, workloads;
     for (const PlatformChoice& platform : into.platforms) platforms.push_back(platform.name);
@@ -402,7 +430,8 @@ void read_claims(TableReader& root, Descriptor& into) {
         claim.than_factors = read_factors(table, "than_at", into);
         claim.at_least = table.number("at_least", none, 0, infinite);
         claim.at_most = table.number("at_most", none, 0, infinite);
-        if (std::isnan(claim.at_least) && std::isnan(claim.at_most))
+        read_domains_of(table, into, claim);
+        if (claim.fact.empty() && std::isnan(claim.at_least) && std::isnan(claim.at_most))
             table.fail("", "a claim says \"at_least\" or \"at_most\": how many times as fast");
         table.reject_unknown();
         into.claims.push_back(std::move(claim));

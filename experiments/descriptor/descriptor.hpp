@@ -83,6 +83,9 @@ struct ClaimText {
     std::string name, text, workload, program, metric, platform, than, factors, than_factors;
     double at_least = std::numeric_limits<double>::quiet_NaN();
     double at_most = std::numeric_limits<double>::quiet_NaN();
+    std::string domain, than_domain;
+    std::string fact;  ///< "memory_sha256": of a domain; empty: the claim is of values
+    bool differs = false;
 };
 
 struct GuestChoice {

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -21,6 +22,7 @@
 #include "experiments/platforms/shared_progress.hpp"
 #include "hv/base/cache_folder.hpp"
 #include "hv/base/errors.hpp"
+#include "hv/base/sha256.hpp"
 #include "hv/control/create_request.hpp"
 #include "hv/machine/machine.hpp"
 #include "hv/sched/scheduler_error.hpp"
@@ -108,12 +110,17 @@ public:
                 line_ += c;
                 continue;
             }
-            write_all(output_, told(Line{machine_.time().time_since_epoch(), name_, line_}) + "\n");
+            const Line line{machine_.time().time_since_epoch(), name_, line_};
+            write_all(output_, told(line) + "\n");
+            hash_->update(fmt::format("{} {}\n", line.at.count(), line_));
             line_.clear();
         }
     }
+    /// Of the lines so far, with their times. Copies of this share it.
+    const std::shared_ptr<Sha256>& hash() const { return hash_; }
 
 private:
+    std::shared_ptr<Sha256> hash_ = std::make_shared<Sha256>();
     Machine& machine_;
     std::string name_;
     int output_;
@@ -124,6 +131,49 @@ trace::Classes classes_of(const Descriptor& descriptor) {
     if (descriptor.trace.empty()) return {};
     return trace::parse_classes(fmt::format("{}", fmt::join(descriptor.trace, ",")));
 }
+
+/// What each domain did, by itself: to be compared between runs.
+class DomainFacts {
+public:
+    void add(const Guest& guest, const LineWriter& console) {
+        names_.push_back(guest.name());
+        guests_.push_back(&guest);
+        consoles_.push_back(console.hash());
+    }
+    void write(std::ostream& facts, Machine& machine, const std::filesystem::path& trace) {
+        facts << "domains " << fmt::format("{}", fmt::join(names_, ",")) << '\n';
+        if (machine.world() != Clock::World::closed) return;
+        const auto events = std::filesystem::exists(trace) ? hashes_of(trace)
+                                                           : std::map<std::uint16_t, std::string>{};
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            const auto tell = [&](const char* what, const std::string& hash) {
+                facts << names_[i] << '_' << what << "_sha256 " << hash << '\n';
+            };
+            tell("console", consoles_[i]->finish_hex());
+            // One that is kept after its end, as on_poweroff = "preserve" has it.
+            if (auto* const guest = const_cast<Guest*>(guests_[i]); guest->domain() != nullptr)
+                tell("memory", machine.digest(*guest));
+            if (const auto found = events.find(static_cast<std::uint16_t>(i + 1));
+                found != events.end())
+                tell("trace", found->second);
+        }
+    }
+
+private:
+    /// By the numbers of domains, which are made in order.
+    static std::map<std::uint16_t, std::string> hashes_of(const std::filesystem::path& trace) {
+        std::map<std::uint16_t, Sha256> hashes;
+        for (const trace::Record& record : trace::read_file(trace).records)
+            hashes[record.domain].update(std::as_bytes(std::span{&record, 1}));
+        std::map<std::uint16_t, std::string> texts;
+        for (auto& [domain, hash] : hashes) texts[domain] = hash.finish_hex();
+        return texts;
+    }
+
+    std::vector<std::string> names_;
+    std::vector<const Guest*> guests_;
+    std::vector<std::shared_ptr<Sha256>> consoles_;
+};
 
 bool is_background(const Boot& boot, const std::string& name) {
     return std::ranges::any_of(boot.domains, [&](const Boot::Domain& domain) {
@@ -138,14 +188,18 @@ int run_machine(const Boot& boot, MachineConfig config, SharedProgress& progress
         if (line.level != LogLevel::info) fmt::print(stderr, "{}\n", line.text);
     });
     follower.follow(machine);
+    DomainFacts domain_facts;
     machine.set_core_folder(boot.scratch);
     machine.keep_files_in(cache_folder());
     for (const Boot::Domain& domain : domains_of(boot)) {
         GuestSpec spec =
             guest_spec(parse_domain_config("domain.cfg", domain_text(boot, domain), domain.config),
                        [](const std::string& name) { return name; });
-        spec.show = LineWriter(machine, domain.name, output);
-        follower.note(machine.add_guest(std::move(spec)), domain.background);
+        const LineWriter console(machine, domain.name, output);
+        spec.show = console;
+        Guest& guest = machine.add_guest(std::move(spec));
+        follower.note(guest, domain.background);
+        domain_facts.add(guest, console);
     }
     std::ofstream{boot.scratch / config_file} << machine.config().describe();
     std::unique_ptr<trace::FileWriter> events;
@@ -178,6 +232,8 @@ int run_machine(const Boot& boot, MachineConfig config, SharedProgress& progress
     }
     bool has_crashed = end == Machine::End::stuck;
     if (has_crashed) fmt::print(stderr, "the guests wait for something that can never come\n");
+    // The watchdog's stop is none that the work's end has asked for.
+    has_crashed |= end == Machine::End::stopped && !follower.wants_stop();
     for (const Guest* guest : machine.guests()) {
         if (!guest->has_crashed()) continue;
         fmt::print(stderr, "the domain \"{}\" crashed\n", guest->name());
@@ -185,6 +241,7 @@ int run_machine(const Boot& boot, MachineConfig config, SharedProgress& progress
     }
     std::ofstream facts{boot.scratch / facts_file};
     facts << "instructions " << machine.retired() << '\n';
+    domain_facts.write(facts, machine, boot.scratch / trace_file);
     if (const auto& bite = machine.starved())
         facts << "starved_vcpu " << bite->who << "\nstarved_at_ns "
               << bite->at.time_since_epoch().count() << "\nscheduler_after round_robin\n";

@@ -147,7 +147,12 @@ Boot BootFiles::boot_of(const Descriptor& descriptor, const Cell& cell, const fs
         }
         domain.workloads =
             workload_words(domain.choice, choice.background ? endless : choice.workload.iterations);
-        const unsigned count = number_at(cell, "domains.count", choice.count);
+        const std::string own = fmt::format("domains.{}.count", choice.name);
+        // None of them is a number, too.
+        const unsigned count =
+            point(cell, own, "") == "0"
+                ? 0
+                : number_at(cell, own, number_at(cell, "domains.count", choice.count));
         for (unsigned i = 1; i <= count; ++i) {
             if (count > 1) domain.name = fmt::format("{}-{}", choice.name, i);
             boot.domains.push_back(domain);

@@ -76,9 +76,9 @@ record::Cell row_of(const Cell& cell) {
 }
 
 record::Claim row_of(const ClaimText& claim) {
-    return {claim.name,         claim.text,     claim.workload, claim.program,
-            claim.metric,       claim.platform, claim.than,     claim.factors,
-            claim.than_factors, claim.at_least, claim.at_most};
+    return {claim.name,     claim.text,   claim.workload,    claim.program,      claim.metric,
+            claim.platform, claim.than,   claim.factors,     claim.than_factors, claim.at_least,
+            claim.at_most,  claim.domain, claim.than_domain, claim.fact,         claim.differs};
 }
 
 }  // namespace

@@ -64,6 +64,8 @@ const GivenValue* Params::declare(std::string_view name, std::string allowed,
     const auto it = given_.find(name);
     const GivenValue* given = it == given_.end() ? nullptr : &it->second;
     std::string value = given ? text_of(*given) : default_value;
+    // A policy may be made again of the same parameters.
+    std::erase_if(declared_, [&](const Declared& each) { return each.name == name; });
     declared_.push_back({std::string(name), std::move(allowed), std::move(default_value),
                          std::move(value), std::string(meaning), is_text});
     return given;
@@ -112,6 +114,8 @@ std::string Params::text(std::string_view name, std::string_view default_value,
                          std::string_view meaning) {
     const GivenValue* given = declare(name, "text", std::string(default_value), meaning, true);
     if (given == nullptr) return std::string(default_value);
+    // A number is a text too, such as the list of one pCPU.
+    if (std::holds_alternative<std::int64_t>(given->value)) return text_of(*given);
     const auto* value = std::get_if<std::string>(&given->value);
     if (value == nullptr) refuse(name, *given);
     return *value;

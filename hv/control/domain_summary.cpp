@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "hv/control/domain_summary.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "hv/abi/sched.hpp"
@@ -26,13 +28,11 @@ const char* name_of(RunState state) {
     return "";
 }
 
-Json vcpu_summary(const Vcpu& vcpu, Time now) {
+Json vcpu_summary(const Vcpu& vcpu, const ScheduledVcpu& scheduled, Time now) {
     const std::uint64_t ran = vcpu.run_state_info(now).time[RUNSTATE_running];
-    return {{"vcpu", vcpu.id().raw},
-            {"online", vcpu.is_up},
-            {"pcpu", 0},
-            {"state", name_of(vcpu.run_state())},
-            {"cpu_time_ns", ran}};
+    return {{"vcpu", vcpu.id().raw},      {"online", vcpu.is_up},
+            {"pcpu", scheduled.pcpu.raw}, {"state", name_of(vcpu.run_state())},
+            {"cpu_time_ns", ran},         {"affinity", to_string(scheduled.view.affinity)}};
 }
 
 std::uint64_t age_ns(const Vcpu& vcpu, Time now) {
@@ -77,7 +77,8 @@ Json domain_summary(Machine& machine, Guest& guest) {
     Json vcpus = Json::array();
     std::uint64_t ran = 0;
     for (std::uint32_t id = 0; id < domain.vcpu_count(); ++id) {
-        vcpus.push_back(vcpu_summary(domain.vcpu(VcpuId{id}), now));
+        vcpus.push_back(vcpu_summary(domain.vcpu(VcpuId{id}),
+                                     std::as_const(machine).scheduled(&guest, VcpuId{id}), now));
         ran += vcpus.back()["cpu_time_ns"].get<std::uint64_t>();
     }
     Json summary{{"name", guest.name()},
@@ -86,6 +87,7 @@ Json domain_summary(Machine& machine, Guest& guest) {
                  {"memory_mib", domain.memory().raw / frames_per_mib},
                  {"max_memory_mib", domain.max_memory().raw / frames_per_mib},
                  {"vcpus", domain.vcpu_count()},
+                 {"cpu_pool", machine.pool_of(&guest).name},
                  {"state", state_of(guest, vcpus)},
                  {"cpu_time_ns", ran},
                  {"uptime_ns", age_ns(domain.vcpu(VcpuId{0}), now)},
@@ -101,20 +103,23 @@ namespace {
 /// machine is its.
 Json domain0_summary(Machine& machine) {
     const auto ran = machine.domain0_time().count();
+    const ScheduledVcpu& vcpu = std::as_const(machine).scheduled(nullptr, VcpuId{0});
     return {{"name", "Domain-0"},
             {"id", 0},
             {"uuid", to_string(Uuid{})},
             {"memory_mib", 0},
             {"max_memory_mib", 0},
             {"vcpus", 1},
+            {"cpu_pool", machine.pool_of(nullptr).name},
             {"state", "running"},
             {"cpu_time_ns", ran},
             {"uptime_ns", machine.time().time_since_epoch().count()},
             {"vcpu_list", Json::array({{{"vcpu", 0},
                                         {"online", true},
-                                        {"pcpu", 0},
+                                        {"pcpu", vcpu.pcpu.raw},
                                         {"state", "running"},
-                                        {"cpu_time_ns", ran}}})}};
+                                        {"cpu_time_ns", ran},
+                                        {"affinity", to_string(vcpu.view.affinity)}}})}};
 }
 
 }  // namespace

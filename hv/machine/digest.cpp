@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <type_traits>
 
@@ -52,10 +53,11 @@ bool is_zero(std::span<const std::byte> page) {
            std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0;
 }
 
-void feed_frames(Feed& feed, FrameTable& frames) {
+/// Of all domains, or of one.
+void feed_frames(Feed& feed, FrameTable& frames, std::optional<DomainId> of = std::nullopt) {
     for (Mfn mfn = FrameTable::first_mfn; mfn < frames.end_mfn(); ++mfn) {
         const Frame& frame = frames.at(mfn);
-        if (!frame.allocated) continue;
+        if (!frame.allocated || (of && frame.owner != *of)) continue;
         feed << mfn.raw << frame.owner.raw << frame.type << frame.pinned << frame.given_up
              << frame.type_count << frame.ref_count << frames.m2p(mfn).raw;
         // Most pages of a young guest are zero; a mark for them is much faster than hashing them.
@@ -73,7 +75,7 @@ void feed_cpu(Feed& feed, const CpuState& cpu) {
          << cpu.retired << std::span<const std::byte>{cpu.xsave};
 }
 
-void feed_vcpu(Feed& feed, const Vcpu& vcpu, Time now) {
+void feed_vcpu(Feed& feed, const Vcpu& vcpu) {
     feed_cpu(feed, vcpu.cpu);
     for (const TrapGate& gate : vcpu.traps)
         feed << gate.address << gate.cs << gate.privilege << gate.masks_events;
@@ -86,6 +88,9 @@ void feed_vcpu(Feed& feed, const Vcpu& vcpu, Time now) {
          << vcpu.run_state() << vcpu.random_numbers_drawn();
     for (const Mfn frame : vcpu.gdt_frames) feed << frame.raw;
     for (const EventPort port : vcpu.virq_port) feed << port.raw;
+}
+
+void feed_times(Feed& feed, const Vcpu& vcpu, Time now) {
     for (const std::uint64_t nanoseconds : vcpu.run_state_info(now).time) feed << nanoseconds;
 }
 
@@ -98,7 +103,26 @@ void feed_events(Feed& feed, const EventChannels& events) {
     }
 }
 
+void feed_domain(Feed& feed, Domain& domain, std::string_view name) {
+    feed << domain.id().raw << name << domain.assists << domain.memory().raw
+         << domain.shutdown_reason().value_or(~0u);
+    feed_events(feed, domain.events());
+}
+
 }  // namespace
+
+std::string Machine::digest(const Guest& guest) {
+    Feed feed;
+    feed << std::string_view("ring3 domain state 1");
+    for (Member& member : members_) {
+        if (&member.guest != &guest) continue;
+        Domain& domain = *member.guest.domain();
+        feed_frames(feed, frames_, domain.id());
+        feed_domain(feed, domain, guest.name());
+        for (Runner& runner : member.runners) feed_vcpu(feed, runner.vcpu);
+    }
+    return feed.finish();
+}
 
 std::string Machine::digest() {
     Feed feed;
@@ -110,10 +134,11 @@ std::string Machine::digest() {
         Domain* const domain = member.guest.domain();
         feed << (domain != nullptr);
         if (domain == nullptr) continue;
-        feed << domain->id().raw << std::string_view(member.guest.name()) << domain->assists
-             << domain->memory().raw << domain->shutdown_reason().value_or(~0u);
-        feed_events(feed, domain->events());
-        for (Runner& runner : member.runners) feed_vcpu(feed, runner.vcpu, now);
+        feed_domain(feed, *domain, member.guest.name());
+        for (Runner& runner : member.runners) {
+            feed_vcpu(feed, runner.vcpu);
+            feed_times(feed, runner.vcpu, now);
+        }
     }
     timers_.for_each([&](Time when, const std::string& name) {
         if (!name.empty()) feed << when.time_since_epoch().count() << std::string_view(name);

@@ -22,11 +22,15 @@ Machine::Domain0::Domain0(Machine& machine)
       machine_(machine),
       scheduled_(has_no_cpu_of_its_own(machine.parameters_.domain0, machine.world())) {
     view.domain = domain0;
-    if (scheduled_) machine_.scheduler_->join(view, machine_.time());
+    scheduling = machine.parameters_.domain0_scheduling;
+    view.params = scheduling.params;
+    view.affinity = scheduling.affinity;
+    CpuPools::check_affinity(machine.pools_.first(), view.affinity);
+    if (scheduled_) machine.pools_.join(*this, machine.pools_.first(), machine.time());
 }
 
 Machine::Domain0::~Domain0() {
-    if (scheduled_) machine_.scheduler_->leave(view, machine_.time());
+    if (scheduled_) machine_.pools_.leave(*this, machine_.time());
 }
 
 HostPoll* Machine::Domain0::host() {
@@ -46,12 +50,12 @@ void Machine::Domain0::work_came() {
 }
 
 void Machine::Domain0::wake() {
-    if (place != Runner::Place::out || !has_work()) return;
-    place = Runner::Place::waiting;
+    if (place != Place::out || !has_work()) return;
+    place = Place::waiting;
     machine_.trace_.note(trace::Event::wake, view.domain, view.id);
     set_run_state(RunState::runnable);
     machine_.watchdog_.waits(view, machine_.time());
-    machine_.scheduler_->wake(view, machine_.time(), machine_.kicks_);
+    pool->scheduler->wake(view, machine_.time(), machine_.kicks_);
 }
 
 void Machine::Domain0::set_run_state(RunState state) {
@@ -66,7 +70,8 @@ void Machine::Domain0::set_run_state(RunState state) {
 /// Domain-0 got the CPU. A task is never interrupted; the slice ends after the one that exceeds it.
 void Machine::run_domain0(Duration slice) {
     const Time began = time();
-    domain0_->place = Runner::Place::running;
+    domain0_->place = ScheduledVcpu::Place::running;
+    domain0_->pcpu = pcpu_;
     domain0_->set_run_state(RunState::running);
     kicks_ = {};
     auto why = Scheduler::Why::blocked;
@@ -88,10 +93,11 @@ void Machine::run_domain0(Duration slice) {
     }
     const Time ended = time();
     domain0_->ran += ended - began;
-    domain0_->place = why == Scheduler::Why::blocked ? Runner::Place::out : Runner::Place::waiting;
+    domain0_->place =
+        why == Scheduler::Why::blocked ? ScheduledVcpu::Place::out : ScheduledVcpu::Place::waiting;
     domain0_->set_run_state(why == Scheduler::Why::blocked ? RunState::blocked
                                                            : RunState::runnable);
-    tell_stopped(domain0_->view, ended - began, why);
+    tell_stopped(*domain0_, ended - began, why);
 }
 
 void Machine::work_at_once() {

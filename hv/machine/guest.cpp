@@ -61,7 +61,7 @@ std::string Guest::identity() const {
     hash.update(fmt::format("{}\n{}\n{}\n{} {} {} {}\n", config.name, to_string(config.uuid),
                             config.command_line, config.memory.raw, config.max_memory.raw,
                             config.vcpus, config.max_vcpus));
-    hash.update(to_string(config.scheduling));
+    hash.update(to_string(config.scheduling) + config.pool);
     hash.update(read_boot_file(spec_.kernel_path, "kernel"));
     if (!spec_.ramdisk_path.empty()) hash.update(read_boot_file(spec_.ramdisk_path, "initrd"));
     return hash.finish_hex();

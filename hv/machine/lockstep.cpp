@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Several pCPUs on one thread of the host. Each has a clock of its own; they advance in lockstep,
-// by quanta that end at fixed multiples of virtual time: one pCPU after the other runs from the
-// quantum's begin to its end. What crosses pCPUs is seen at the boundary, in the order of pCPUs:
-// wakes, timers, devices, outside input, the scheduler's timers and kicks. Guest memory is the one
+// Several pCPUs on one thread of the host, one after the other, each for a quantum. What crosses
+// pCPUs is seen at the boundary behind the last one's quantum, in the order of pCPUs: wakes,
+// timers, devices, outside input, the scheduler's timers and kicks. Guest memory is the one
 // exception: a store is seen by whoever reads after it.
+//
+// In virtual time each pCPU has a clock of its own, and quanta end at fixed multiples: all pCPUs do
+// the same quantum of time. By the host's clock time passes for all while one of them runs, so each
+// is as slow as if the host's thread were shared between machines.
 //
 // The pCPU at its turn has its state in the machine's own clock_, running_, retired_; the others'
 // is parked.
@@ -21,16 +24,16 @@ namespace ring3 {
 
 using namespace std::chrono_literals;
 
-/// Makes the clocks of the other pCPUs, and tells the scheduler of all.
-void Machine::check_pcpus() {
-    for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu) scheduler_->add_pcpu(pcpu, Time{});
+/// Makes the clocks of the other pCPUs.
+void Machine::make_clocks() {
     if (parameters_.pcpus == 1) return;
-    if (world() != Clock::World::closed || inputs_.mode() != OutsideInputs::Mode::closed)
-        throw ConfigError{fmt::format(
-            "machine.pcpus = {}: several pCPUs need virtual time in which nothing is recorded or "
-            "replayed: --clock virtual",
-            parameters_.pcpus)};
+    const auto mode = inputs_.mode();
+    if (mode == OutsideInputs::Mode::recorded || mode == OutsideInputs::Mode::replayed)
+        throw ConfigError{
+            fmt::format("machine.pcpus = {}: a run that is recorded or replayed has one pCPU",
+                        parameters_.pcpus)};
     pcpus_.resize(parameters_.pcpus);
+    if (world() == Clock::World::open) return;
     for (std::size_t other = 1; other < pcpus_.size(); ++other) {
         PolicyChoice& choice = config_.policy(Clock::kind);
         Params params = choice.params;
@@ -39,12 +42,13 @@ void Machine::check_pcpus() {
 }
 
 void Machine::switch_to(PcpuId pcpu) {
-    const auto exchange = [this](Parked& parked) {
-        std::swap(parked.clock, clock_);
+    if (pcpu == pcpu_) return;
+    const bool has_own_clock = world() == Clock::World::closed;
+    const auto exchange = [&](Parked& parked) {
+        if (has_own_clock) std::swap(parked.clock, clock_);
         std::swap(parked.running, running_);
         std::swap(parked.retired, retired_);
     };
-    if (pcpu == pcpu_) return;
     exchange(pcpus_[pcpu_.raw]);
     exchange(pcpus_[pcpu.raw]);
     pcpu_ = pcpu;
@@ -57,10 +61,18 @@ Machine::End Machine::run_in_lockstep() {
         at_boundary();
         if (all_settled() && !outside_.wants_to_go_on()) return End::guests_ended;
         if (wants_stop()) return End::stopped;
+        let_outside_in();
         const Time end = Time{(time().time_since_epoch() / quantum + 1) * quantum};
         const std::uint64_t wakes = wakes_;
-        if (!run_quantum(end) && wakes_ == wakes && !skip_idle_time()) return End::stuck;
+        if (!run_quantum(end) && wakes_ == wakes && !sleep()) return End::stuck;
     }
+}
+
+/// Whoever asks something of the machine may change all of it.
+void Machine::let_outside_in() {
+    if (!outside_is_calling()) return;
+    end_all_runs();
+    give_outside_its_turn(Duration::zero());
 }
 
 /// All pCPUs are at the same time, on pCPU 0's turn.
@@ -73,12 +85,11 @@ void Machine::at_boundary() {
     sample_if_due(now);
     timers_.run_due(now);
     inputs_.deliver_due(now);
-    for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu)
-        if (scheduler_->next_event(pcpu) <= now) scheduler_->timer(pcpu, now, kicks_);
+    for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu) run_scheduler_timer(pcpu, now);
     store_.deliver_native();
     work_at_once();
     preempt_kicked();
-    if (replaces_scheduler_) replace_scheduler();
+    if (replaces_scheduler_) replace_schedulers();
 }
 
 /// A domain that has ended, or was paused, keeps no pCPU.
@@ -106,7 +117,8 @@ bool Machine::run_quantum(Time end) {
     is_in_quantum_ = true;
     for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu) {
         switch_to(pcpu);
-        was_busy |= run_pcpu(end);
+        const Time own_end = world() == Clock::World::closed ? end : time() + parameters_.quantum;
+        was_busy |= run_pcpu(own_end);
     }
     is_in_quantum_ = false;
     switch_to(PcpuId{0});
@@ -116,13 +128,14 @@ bool Machine::run_quantum(Time end) {
 bool Machine::run_pcpu(Time end) {
     bool was_busy = false;
     Parked& own = pcpus_[pcpu_.raw];
-    while (time() < end && !wants_stop()) {
+    // Somebody outside who wants a stop gets it at the boundary.
+    while (time() < end && retired() < parameters_.stop_after) {
         if (running_ == nullptr) {
-            const Scheduler::Choice choice = scheduler_->pick(pcpu_, time());
+            const Scheduler::Choice choice = pick();
             if (choice.vcpu == nullptr) {
                 if (!std::exchange(own.is_idle, true))
                     trace_.note(trace::Event::idle, DomainId{trace::idle_domain});
-                clock_->idle(retired_here(), end);
+                if (world() == Clock::World::closed) clock_->idle(retired_here(), end);
                 break;
             }
             own.is_idle = false;
@@ -149,6 +162,7 @@ void Machine::begin_run(const Scheduler::Choice& choice, Time end) {
     retired_ -= runner.vcpu.cpu.retired;
     running_ = &runner;
     runner.place = Runner::Place::running;
+    runner.pcpu = pcpu_;
     runner.vcpu.set_run_state(RunState::running, own.began);
 }
 
@@ -162,9 +176,9 @@ void Machine::go_on(Time end) {
         if (time() >= slice_ends) return end_run(Scheduler::Why::slice_spent);
         if (time() >= end || retired() >= parameters_.stop_after) return;
         const std::uint64_t budget =
-            std::min(clock_->budget(retired_here(), std::min(end, slice_ends)),
+            std::min(clock_->budget(retired_by_clock(), std::min(end, slice_ends)),
                      parameters_.stop_after - retired());
-        const Exit exit = engine_->run(vcpu.cpu, vcpu.environment(), budget, RunEnd::exact);
+        const Exit exit = engine_->run(vcpu.cpu, vcpu.environment(), budget, run_end());
         const Domain::Next next = vcpu.domain().handle_exit(vcpu, exit);
         work_at_once();
         if (next == Domain::Next::yield && vcpu.is_runnable())
@@ -180,27 +194,23 @@ void Machine::end_run(Scheduler::Why why) {
     runner.place = can_run ? Runner::Place::waiting : Runner::Place::out;
     retired_ += runner.vcpu.cpu.retired;
     running_ = nullptr;
-    tell_stopped(runner.view, ended - pcpus_[pcpu_.raw].began, why);
+    tell_stopped(runner, ended - pcpus_[pcpu_.raw].began, why);
     by_id_.at(runner.view.domain)->guest.poll_back_ends();
 }
 
-/// Nobody could run in the last quantum. False: and never will. Ends at a boundary.
-bool Machine::skip_idle_time() {
-    for (Member& member : members_) member.guest.poll_back_ends();
-    store_.deliver_native();
-    if (domain0_->has_work()) return true;
-    Time next = std::min(timers_.next(), inputs_.next());
-    for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu)
-        next = std::min(next, scheduler_->next_event(pcpu));
-    if (next == never) return false;
+/// Nobody runs on any pCPU. In a closed world of several this ends at a boundary.
+void Machine::idle_to(Time time) {
+    if (pcpus_.empty()) {
+        clock_->idle(retired_here(), time);
+        return;
+    }
     const Duration quantum = parameters_.quantum;
-    const Time boundary{(next.time_since_epoch() + quantum - 1ns) / quantum * quantum};
+    const Time boundary{(time.time_since_epoch() + quantum - 1ns) / quantum * quantum};
     for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu) {
         switch_to(pcpu);
         clock_->idle(retired_here(), boundary);
     }
     switch_to(PcpuId{0});
-    return true;
 }
 
 }  // namespace ring3

@@ -62,7 +62,7 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
       tables_(frames_),
       engine_(make_policy<Engine>(config_, frames_)),
       clock_(make_policy<Clock>(config_)),
-      scheduler_(make_policy<Scheduler>(config_)),
+      pools_(config_, parameters_.pcpus),
       recording_(recording),
       inputs_(mode_of(clock_->world(), recording), [this] { return time(); }),
       store_([this](DomainId watcher, const std::string& path, const std::string& token) {
@@ -71,7 +71,7 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
       }),
       watchdog_(timers_, parameters_.watchdog,
                 [this](const Watchdog::Bite& bite) { starve(bite); }) {
-    check_pcpus();
+    make_clocks();
     domain0_ = std::make_unique<Domain0>(*this);
     host_poll_.add(outside_);
     networks_ = std::make_unique<net::Networks>(*domain0_);
@@ -158,7 +158,7 @@ void Machine::attach(Guest& guest, const VifSpec& vif) {
 }
 
 void Machine::remove_guest(Guest& guest) {
-    HV_CHECK(running_ == nullptr, "a guest is removed while a vCPU runs");
+    end_all_runs();
     const auto it = std::find_if(members_.begin(), members_.end(),
                                  [&](const Member& member) { return &member.guest == &guest; });
     HV_CHECK(it != members_.end(), "a guest of no machine");
@@ -192,8 +192,11 @@ DomainId Machine::next_id() const {
 
 /// Makes the member's next domain.
 void Machine::start(Member& member) {
-    member.scheduling = member.guest.spec().config.scheduling;
-    check_affinity(member.scheduling.affinity);
+    const DomainConfig& config = member.guest.spec().config;
+    member.scheduling = config.scheduling;
+    CpuPool& pool = pools_.named(config.pool);
+    for (VcpuId vcpu{0}; vcpu < VcpuId{config.max_vcpus}; ++vcpu)
+        CpuPools::check_affinity(pool, config.scheduling.affinity_of(vcpu));
     last_id_ = next_id();
     member.is_settled = false;
     member.guest.make(last_id_, *this, tables_);
@@ -202,10 +205,9 @@ void Machine::start(Member& member) {
     for (std::uint32_t id = 0; id < domain.vcpu_count(); ++id) {
         Runner& runner = member.runners.emplace_back(domain.vcpu(VcpuId{id}), timers_,
                                                      fmt::format("d{}v{} timer", last_id_.raw, id));
-        const DomainConfig& config = member.guest.spec().config;
-        runner.view.params = config.scheduling.of_each(config.max_vcpus);
-        runner.view.affinity = config.scheduling.affinity;
-        scheduler_->join(runner.view, time());
+        runner.view.params = config.scheduling.params_of(VcpuId{id}, config.max_vcpus);
+        runner.view.affinity = config.scheduling.affinity_of(VcpuId{id});
+        pools_.join(runner, pool, time());
         note_promise(runner.view);
     }
     member.guest.build(store_, *domain0_);
@@ -247,7 +249,8 @@ void Machine::say_not_started_again(const Member& member, const std::runtime_err
 
 /// Takes the member's domain away.
 void Machine::end(Member& member) {
-    for (Runner& runner : member.runners) scheduler_->leave(runner.view, time());
+    for (Runner& runner : member.runners)
+        if (runner.pool != nullptr) pools_.leave(runner, time());
     // Timers first: they name vCPUs.
     member.runners.clear();
     if (member.guest.domain() == nullptr) return;
@@ -259,15 +262,6 @@ void Machine::end(Member& member) {
     by_id_.erase(id);
 }
 
-void Machine::adjust(Runner& runner, const SchedParams& params, Affinity affinity) {
-    HV_CHECK(runner.place != Runner::Place::running, "what runs cannot be adjusted");
-    check_affinity(affinity);
-    runner.view.affinity = affinity;
-    scheduler_->adjust(runner.view, params, time());
-    runner.view.params = params;
-    note_promise(runner.view);
-}
-
 void Machine::note_promise(const sched::Vcpu& view) {
     trace_.note(trace::Event::adjust, view.domain, view.id, view.params.weight,
                 view.params.cap_percent, view.affinity.pcpus);
@@ -277,35 +271,6 @@ void Machine::start_trace(trace::Sink& sink, trace::Classes classes) {
     trace_.start(sink, classes);
     for (const Member& member : members_)
         for (const Runner& runner : member.runners) note_promise(runner.view);
-}
-
-void Machine::set_scheduling(Guest& guest, const Scheduling& scheduling) {
-    Member& member = *by_id_.at(guest.domain()->id());
-    const auto vcpus = static_cast<std::uint32_t>(member.runners.size());
-    for (Runner& runner : member.runners)
-        adjust(runner, scheduling.of_each(vcpus), runner.view.affinity);
-    member.scheduling = scheduling;
-}
-
-const Scheduling& Machine::scheduling(Guest& guest) const {
-    return by_id_.at(guest.domain()->id())->scheduling;
-}
-
-void Machine::set_affinity(Guest& guest, VcpuId vcpu, Affinity affinity) {
-    Runner& runner = by_id_.at(guest.domain()->id())->runners.at(vcpu.raw);
-    adjust(runner, runner.view.params, affinity);
-}
-
-Affinity Machine::affinity(Guest& guest, VcpuId vcpu) {
-    return by_id_.at(guest.domain()->id())->runners.at(vcpu.raw).view.affinity;
-}
-
-/// Throws ConfigError when none of these pCPUs exists.
-void Machine::check_affinity(Affinity affinity) const {
-    for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu)
-        if (affinity.allows(pcpu)) return;
-    throw ConfigError{fmt::format("there are pCPUs 0 to {}, and none of them is in \"{}\"",
-                                  parameters_.pcpus - 1, to_string(affinity))};
 }
 
 Machine::Runner& Machine::runner_of(const Vcpu& vcpu) {
@@ -327,7 +292,12 @@ std::uint64_t Machine::retired() const {
     return all;
 }
 
-Time Machine::time() { return clock_->now(retired_here()); }
+/// What the clock counts: a clock of the host is the same for all pCPUs.
+std::uint64_t Machine::retired_by_clock() const {
+    return world() == Clock::World::open ? retired() : retired_here();
+}
+
+Time Machine::time() { return clock_->now(retired_by_clock()); }
 
 Time Machine::now(const Vcpu&) { return time(); }
 
@@ -368,7 +338,7 @@ void Machine::wake(Runner& runner) {
     trace_.note(trace::Event::wake, runner.view.domain, runner.view.id);
     runner.vcpu.set_run_state(RunState::runnable, time());
     watchdog_.waits(runner.view, time());
-    scheduler_->wake(runner.view, time(), kicks_);
+    runner.pool->scheduler->wake(runner.view, time(), kicks_);
 }
 
 void Machine::domain_shutdown(Domain& domain) {

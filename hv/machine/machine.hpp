@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A machine: frames, an engine, a clock, a scheduler, one pCPU, guests and their back ends. Owns
-// all of it, has no globals, runs until its guests have ended or somebody outside wants it to stop.
+// A machine: frames, an engine, a clock, pCPUs and their schedulers, guests and their back ends.
+// Owns all of it, has no globals, runs until its guests have ended or somebody outside wants it to
+// stop.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,7 @@
 #include "hv/io/net/networks.hpp"
 #include "hv/io/store/store.hpp"
 #include "hv/machine/config/machine_config.hpp"
+#include "hv/machine/cpu_pools.hpp"
 #include "hv/machine/guest.hpp"
 #include "hv/machine/log.hpp"
 #include "hv/machine/machine_parameters.hpp"
@@ -88,16 +90,36 @@ public:
     /// Instructions retired by all vCPUs.
     std::uint64_t retired() const;
     PcpuId pcpus_end() const { return PcpuId{parameters_.pcpus}; }
-    /// What a domain's vCPUs are promised, from now on, and until it is built anew. Between two
-    /// slices only.
-    void set_scheduling(Guest& guest, const Scheduling& scheduling);
-    /// One vCPU's pCPUs.
-    void set_affinity(Guest& guest, VcpuId vcpu, Affinity affinity);
-    Affinity affinity(Guest& guest, VcpuId vcpu);
-    const Scheduling& scheduling(Guest& guest) const;
+
+    // Who gets how much of which pCPU: scheduling.cpp. From now on, and until the domain is built
+    // anew. All of it between two slices only; throws ConfigError, and nothing has changed then.
+
+    /// What a domain's vCPUs are promised. Null: Domain-0.
+    const Scheduling& scheduling(const Guest* guest) const;
+    void set_scheduling(Guest* guest, const Scheduling& scheduling);
+    /// What one of them has in effect.
+    const ScheduledVcpu& scheduled(const Guest* guest, VcpuId vcpu) const;
+    void set_affinity(Guest* guest, VcpuId vcpu, Affinity affinity);
+    CpuPool& pool_of(const Guest* guest);
+    std::list<CpuPool>& cpu_pools() { return pools_.all(); }
+    /// By name or number.
+    CpuPool& cpu_pool(std::string_view name) { return pools_.named(name); }
+    Affinity free_pcpus() const { return pools_.free(); }
+    /// See CpuPools.
+    CpuPool& create_pool(std::string name, PolicyChoice scheduler, std::optional<Affinity> pcpus);
+    void destroy_pool(CpuPool& pool);
+    void rename_pool(CpuPool& pool, std::string name) { pools_.rename(pool, std::move(name)); }
+    void add_to_pool(CpuPool& pool, PcpuId pcpu);
+    void remove_from_pool(CpuPool& pool, PcpuId pcpu);
+    void move_to_pool(Guest& guest, CpuPool& pool);
+    void set_scheduler(CpuPool& pool, PolicyChoice scheduler);
+
     /// SHA-256 of all that a guest could ever see: frames with their owners and types, registers,
     /// time, what is set to happen. Knows nothing of the engine, nor of the host's addresses.
     std::string digest();
+    /// The same of one guest alone, but for the time: nothing that goes on beside it is in it. The
+    /// guest has a domain, be it one that has ended and is kept.
+    std::string digest(const Guest& guest);
     EngineProfile profile() const { return engine_->profile(); }
     /// See Engine::keep_files_in().
     void keep_files_in(const std::filesystem::path& folder) { engine_->keep_files_in(folder); }
@@ -141,16 +163,20 @@ private:
     // The run loop, run_loop.cpp.
     End run_on_one_pcpu();
     void starve(const Watchdog::Bite& bite);
-    void replace_scheduler();
+    void replace_schedulers();
     void run_slice(Runner& runner, Duration slice);
     void run_domain0(Duration slice);
     void begin_turn(const sched::Vcpu& view);
-    void tell_stopped(sched::Vcpu& view, Duration ran, Scheduler::Why why);
+    void tell_stopped(ScheduledVcpu& vcpu, Duration ran, Scheduler::Why why);
+    Scheduler::Choice pick();
+    Time next_event(PcpuId pcpu);
+    void run_scheduler_timer(PcpuId pcpu, Time now);
     void note_idle();
     void work_at_once();
     void check_recording();
     void rest_until(Time next);
     Scheduler::Why run_until(Runner& runner, Time end);
+    RunEnd run_end() const;
     bool wants_stop();
     Time next_look(Time now) const;
     void do_what_is_due();
@@ -172,9 +198,11 @@ private:
     void end(Member& member);
     Runner& runner_of(const Vcpu& vcpu);
     Runner& runner_of(const sched::Vcpu& view);
-    void check_affinity(Affinity affinity) const;
     void note_promise(const sched::Vcpu& view);
-    void adjust(Runner& runner, const SchedParams& params, Affinity affinity);
+    void adjust(ScheduledVcpu& vcpu, const SchedParams& params, Affinity affinity);
+    ScheduledVcpu& scheduled(const Guest* guest, VcpuId vcpu);
+    void note_pool(const CpuPool& pool);
+    void end_all_runs();
     /// Instructions of the pCPU at its turn.
     std::uint64_t retired_here() const;
     DomainId next_id() const;
@@ -194,7 +222,9 @@ private:
     trace::Recorder& trace() override { return trace_; }
 
     // Several pCPUs, lockstep.cpp.
-    void check_pcpus();
+    void make_clocks();
+    std::uint64_t retired_by_clock() const;
+    void let_outside_in();
     void switch_to(PcpuId pcpu);
     End run_in_lockstep();
     bool run_quantum(Time end);
@@ -205,7 +235,7 @@ private:
     void at_boundary();
     void let_go_of_the_dead();
     void preempt_kicked();
-    bool skip_idle_time();
+    void idle_to(Time time);
 
     MachineConfig config_;
     Outside& outside_;
@@ -218,9 +248,9 @@ private:
     PageTables tables_;
     std::unique_ptr<Engine> engine_;
     const CpuModel* cpu_model_ = nullptr;
-    /// Of the pCPU that is at its turn.
+    /// Of the pCPU that is at its turn; in an open world all have the same.
     std::unique_ptr<Clock> clock_;
-    std::unique_ptr<Scheduler> scheduler_;
+    CpuPools pools_;
     const Recording recording_;
     OutsideInputs inputs_;
     /// Where a recorded world idles as long as the host does, so that somebody can type.

@@ -3,8 +3,51 @@
 
 #include <chrono>
 #include <limits>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "hv/base/errors.hpp"
 
 namespace ring3 {
+
+namespace {
+
+Scheduling read_domain0_scheduling(Params& params) {
+    Scheduling all;
+    SchedParams& of = all.params;
+    of.weight =
+        static_cast<std::uint32_t>(params.integer("domain0_weight", of.weight, {1, most_weight},
+                                                  "Domain-0's share, as cpu_weight of domains"));
+    of.cap_percent = static_cast<std::uint32_t>(params.integer(
+        "domain0_cap_percent", 0, {0, 100}, "the most that Domain-0 gets of a pCPU; 0: no limit"));
+    // 0 leaves it to the scheduler.
+    const auto reservation = [&](const char* name, const char* meaning) {
+        const Duration value = params.duration(name, Duration::zero(), meaning, Duration::zero(),
+                                               std::chrono::hours{1});
+        return value == Duration::zero() ? std::nullopt : std::optional(value);
+    };
+    of.period = reservation("domain0_period_us",
+                            "Domain-0 has domain0_budget_us in each; 0: the scheduler's default");
+    of.budget = reservation("domain0_budget_us",
+                            "Domain-0's CPU time in each period; 0: the scheduler's default");
+    if (of.period && of.budget && *of.budget > *of.period)
+        throw ConfigError{"[machine] domain0_budget_us is more than domain0_period_us"};
+    of.warp = static_cast<std::uint32_t>(
+        params.integer("domain0_warp", 0, {0, most_warp},
+                       "scheduler bvt: how far Domain-0 borrows from its "
+                       "future when it wakes"));
+    const std::string cpus = params.text(
+        "domain0_cpus", "all", "pCPUs that Domain-0 may run on: all, or a list such as 0-3,5,^2");
+    const auto affinity = parse_cpus(cpus);
+    if (!affinity)
+        throw ConfigError{fmt::format(
+            "[machine] domain0_cpus = \"{}\": must be all, or a list such as 0-3,5,^2", cpus)};
+    all.affinity = *affinity;
+    return all;
+}
+
+}  // namespace
 
 MachineParameters::MachineParameters(Params& params) {
     pcpus = static_cast<std::uint32_t>(
@@ -26,6 +69,7 @@ MachineParameters::MachineParameters(Params& params) {
     domain0 = when == "auto"        ? Domain0::by_world
               : when == "scheduled" ? Domain0::scheduled
                                     : Domain0::at_once;
+    domain0_scheduling = read_domain0_scheduling(params);
     watchdog = params.duration(
         "watchdog_ms", std::chrono::milliseconds{0},
         "longest that a vCPU which can run may go without a pCPU; 0: as long as the scheduler "

@@ -6,6 +6,7 @@
 
 #include "hv/base/params.hpp"
 #include "hv/base/units.hpp"
+#include "hv/machine/config/scheduling.hpp"
 
 namespace ring3 {
 
@@ -27,6 +28,8 @@ struct MachineParameters {
     Duration quantum{};
     Frames memory{};
     Domain0 domain0 = Domain0::by_world;
+    /// What its vCPU is promised where it is scheduled.
+    Scheduling domain0_scheduling;
     /// Zero: nobody watches.
     Duration watchdog{};
     OnStarvation on_starvation = OnStarvation::stop;

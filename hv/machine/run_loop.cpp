@@ -42,8 +42,8 @@ Machine::End Machine::run_on_one_pcpu() {
 
         do_what_is_due();
         work_at_once();
-        if (replaces_scheduler_) replace_scheduler();
-        const Scheduler::Choice choice = scheduler_->pick(pcpu_, time());
+        if (replaces_scheduler_) replace_schedulers();
+        const Scheduler::Choice choice = pick();
         if (choice.vcpu == nullptr) {
             note_idle();
             if (!sleep()) return End::stuck;
@@ -61,6 +61,17 @@ Machine::End Machine::run_on_one_pcpu() {
     }
 }
 
+/// What the pCPU at its turn is to run. A free one idles.
+Scheduler::Choice Machine::pick() {
+    CpuPool* const pool = pools_.of(pcpu_);
+    return pool == nullptr ? Scheduler::Choice{} : pool->scheduler->pick(pcpu_, time());
+}
+
+Time Machine::next_event(PcpuId pcpu) {
+    CpuPool* const pool = pools_.of(pcpu);
+    return pool == nullptr ? never : pool->scheduler->next_event(pcpu);
+}
+
 void Machine::run_slice(Runner& runner, Duration slice) {
     HV_CHECK(runner.place == Runner::Place::waiting, "a scheduler chose a vCPU that cannot run");
     const Time began = time();
@@ -68,6 +79,7 @@ void Machine::run_slice(Runner& runner, Duration slice) {
     retired_ -= runner.vcpu.cpu.retired;
     running_ = &runner;
     runner.place = Runner::Place::running;
+    runner.pcpu = pcpu_;
     runner.vcpu.set_run_state(RunState::running, began);
     kicks_ = {};
 
@@ -79,7 +91,7 @@ void Machine::run_slice(Runner& runner, Duration slice) {
     runner.place = can_run ? Runner::Place::waiting : Runner::Place::out;
     retired_ += runner.vcpu.cpu.retired;
     running_ = nullptr;
-    tell_stopped(runner.view, ended - began, why);
+    tell_stopped(runner, ended - began, why);
     by_id_.at(runner.view.domain)->guest.poll_back_ends();
 }
 
@@ -99,33 +111,17 @@ void Machine::starve(const Watchdog::Bite& bite) {
 }
 
 /// No vCPU runs.
-void Machine::replace_scheduler() {
+void Machine::replace_schedulers() {
     replaces_scheduler_ = false;
-    std::vector<std::pair<sched::Vcpu*, bool>> all;
-    for (Member& member : members_)
-        for (Runner& runner : member.runners)
-            all.emplace_back(&runner.view, runner.place == Runner::Place::waiting);
-    if (domain0_->is_scheduled())
-        all.emplace_back(&domain0_->view, domain0_->place == Runner::Place::waiting);
-    for (const auto& [view, can_run] : all) {
-        scheduler_->leave(*view, time());
-        view->data.reset();
-    }
-    Params params("scheduler");
-    scheduler_ = Registry<Scheduler>::create("round_robin", params);
-    for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu) scheduler_->add_pcpu(pcpu, time());
-    for (const auto& [view, can_run] : all) {
-        scheduler_->join(*view, time());
-        if (can_run) scheduler_->wake(*view, time(), kicks_);
-    }
+    for (CpuPool& pool : pools_.all()) set_scheduler(pool, {"round_robin", Params("scheduler")});
 }
 
-void Machine::tell_stopped(sched::Vcpu& view, Duration ran, Scheduler::Why why) {
-    trace_.note(trace::Event::stop, view.domain, view.id, static_cast<std::uint64_t>(ran.count()),
-                static_cast<std::uint64_t>(why));
-    turns_.end(*clock_, retired_here(), pcpu_, view, ran);
-    watchdog_.stopped(view, pcpu_, why != Scheduler::Why::blocked, time());
-    scheduler_->stopped(view, pcpu_, ran, why, time());
+void Machine::tell_stopped(ScheduledVcpu& vcpu, Duration ran, Scheduler::Why why) {
+    trace_.note(trace::Event::stop, vcpu.view.domain, vcpu.view.id,
+                static_cast<std::uint64_t>(ran.count()), static_cast<std::uint64_t>(why));
+    turns_.end(*clock_, retired_here(), pcpu_, vcpu.view, ran);
+    watchdog_.stopped(vcpu.view, pcpu_, why != Scheduler::Why::blocked, time());
+    vcpu.pool->scheduler->stopped(vcpu.view, pcpu_, ran, why, time());
 }
 
 /// Once, however often the scheduler has nobody.
@@ -147,12 +143,11 @@ Scheduler::Why Machine::run_until(Runner& runner, Time end) {
         if (kicks_.asked(pcpu_) || wants_stop() || outside_is_calling())
             return Scheduler::Why::preempted;
 
-        const Time deadline = std::min(
-            {end, timers_.next(), scheduler_->next_event(pcpu_), next_look(began), inputs_.next()});
-        const std::uint64_t budget =
-            std::min(clock_->budget(retired_here(), deadline), parameters_.stop_after - retired());
-        const RunEnd run_end = world() == Clock::World::open ? RunEnd::near : RunEnd::exact;
-        const Exit exit = engine_->run(vcpu.cpu, vcpu.environment(), budget, run_end);
+        const Time deadline =
+            std::min({end, timers_.next(), next_event(pcpu_), next_look(began), inputs_.next()});
+        const std::uint64_t budget = std::min(clock_->budget(retired_by_clock(), deadline),
+                                              parameters_.stop_after - retired());
+        const Exit exit = engine_->run(vcpu.cpu, vcpu.environment(), budget, run_end());
         const Domain::Next next = domain.handle_exit(vcpu, exit);
         do_what_is_due();
         work_at_once();
@@ -160,6 +155,10 @@ Scheduler::Why Machine::run_until(Runner& runner, Time end) {
         // Whoever blocked may have been woken by what was due.
         if (!vcpu.is_runnable()) return Scheduler::Why::blocked;
     }
+}
+
+RunEnd Machine::run_end() const {
+    return world() == Clock::World::open ? RunEnd::near : RunEnd::exact;
 }
 
 bool Machine::wants_stop() {
@@ -175,12 +174,16 @@ Time Machine::next_look(Time now) const {
     return world() == Clock::World::open ? std::max(next_look_, now) : never;
 }
 
+void Machine::run_scheduler_timer(PcpuId pcpu, Time now) {
+    if (next_event(pcpu) <= now) pools_.of(pcpu)->scheduler->timer(pcpu, now, kicks_);
+}
+
 void Machine::do_what_is_due() {
     const Time now = time();
     sample_if_due(now);
     timers_.run_due(now);
     inputs_.deliver_due(now);
-    if (scheduler_->next_event(pcpu_) <= now) scheduler_->timer(pcpu_, now, kicks_);
+    run_scheduler_timer(pcpu_, now);
     store_.deliver_native();
 }
 
@@ -208,15 +211,17 @@ bool Machine::sleep() {
     store_.deliver_native();
     if (wakes_ != wakes || domain0_->has_work()) return true;
 
-    const Time next = std::min({timers_.next(), scheduler_->next_event(pcpu_), inputs_.next()});
+    Time next = std::min(timers_.next(), inputs_.next());
+    for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu) next = std::min(next, next_event(pcpu));
     if (next == never && !inputs_.accepts()) return false;
     rest_until(next);
     return true;
 }
 
 void Machine::rest_until(Time next) {
+    if (world() == Clock::World::closed && pacer_ == nullptr) return idle_to(next);
     if (pacer_ == nullptr) {
-        const Duration rest = clock_->idle(retired_here(), next);
+        const Duration rest = clock_->idle(retired_by_clock(), next);
         if (rest > 0ns) give_outside_its_turn(rest);
         return;
     }
@@ -229,7 +234,7 @@ void Machine::rest_until(Time next) {
     };
     const Time began = read_pacer();
     host_poll_.poll(next == never ? Duration::max() : next - now);
-    clock_->idle(retired_here(), std::min(next, now + (read_pacer() - began)));
+    clock_->idle(retired_by_clock(), std::min(next, now + (read_pacer() - began)));
     next_look_ = time() + look_every;
 }
 

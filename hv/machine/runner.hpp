@@ -9,16 +9,13 @@
 #include <vector>
 
 #include "hv/io/driver_domain.hpp"
+#include "hv/machine/cpu_pools.hpp"
 #include "hv/machine/devices.hpp"
 #include "hv/machine/machine.hpp"
 
 namespace ring3 {
 
-/// Invariant: the scheduler knows the vCPU as able to run exactly while it is `waiting` or
-/// `running`.
-struct Machine::Runner {
-    enum class Place : std::uint8_t { out, waiting, running };
-
+struct Machine::Runner : ScheduledVcpu {
     Runner(Vcpu& the_vcpu, TimerQueue& timers, std::string name)
         : vcpu(the_vcpu),
           timer(timers, std::move(name), [this](Time now) { vcpu.timer_expired(now); }) {
@@ -27,13 +24,11 @@ struct Machine::Runner {
     }
 
     Vcpu& vcpu;
-    sched::Vcpu view;
     TimerQueue::Timer timer;
-    Place place = Place::out;
 };
 
 /// Domain-0 has one vCPU, which runs no guest code: its back ends' tasks.
-class Machine::Domain0 final : public DriverDomain {
+class Machine::Domain0 final : public DriverDomain, public ScheduledVcpu {
 public:
     explicit Domain0(Machine& machine);
     ~Domain0() override;
@@ -50,8 +45,8 @@ public:
 
     bool is_scheduled() const { return scheduled_; }
 
-    sched::Vcpu view;
-    Runner::Place place = Runner::Place::out;
+    /// In effect, where it is scheduled.
+    Scheduling scheduling;
     Duration ran{};
     void set_run_state(RunState state);
 

@@ -85,6 +85,16 @@ void write_store_nodes(store::Store& store, const Domain& domain, const std::str
         guests_own.put(fmt::format("{}/{}", home, node), "");
 }
 
+void write_vcpu_availability(store::Store& store, const Domain& domain, std::uint32_t vcpus) {
+    for (std::uint32_t vcpu = 0; vcpu < domain.vcpu_count(); ++vcpu) {
+        const std::string path =
+            fmt::format("{}/cpu/{}/availability", store::Store::home_of(domain.id()), vcpu);
+        const store::Error error =
+            store.write(domain0, 0, path, vcpu < vcpus ? "online" : "offline");
+        HV_CHECK(error == store::Error::none, "domain 0 cannot write to the store");
+    }
+}
+
 void remove_store_nodes(store::Store& store, const Domain& domain) {
     store.remove(domain0, 0, store::Store::home_of(domain.id()));
     store.remove(domain0, 0, vm_path(domain));

@@ -12,6 +12,8 @@ namespace ring3 {
 
 void write_store_nodes(store::Store& store, const Domain& domain, const std::string& name,
                        const DomainConfig& config);
+/// Its first so many vCPUs are to be on line, the others not.
+void write_vcpu_availability(store::Store& store, const Domain& domain, std::uint32_t vcpus);
 void remove_store_nodes(store::Store& store, const Domain& domain);
 
 }  // namespace ring3

@@ -49,6 +49,10 @@ constexpr std::array event_table{
               "adjust",
               "its scheduling parameters are changed",
               {number("weight"), number("cap_percent"), address("affinity")}},
+    EventInfo{Event::pool,
+              "pool",
+              "a CPU pool is made, or has other pCPUs or another scheduler",
+              {number("pool"), address("pcpus")}},
     EventInfo{
         Event::runstate,
         "runstate",

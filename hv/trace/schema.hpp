@@ -34,6 +34,7 @@ enum class Event : std::uint16_t {
     domain_start,
     domain_end,
     adjust,
+    pool,
     runstate = 0x0100,
     hypercall = 0x0200,
     multicall_entry,

@@ -142,7 +142,8 @@ record::CampaignRecord record_of(const Campaign& campaign) {
     for (const analysis::Claim& claim : campaign.claims)
         record.claims.push_back({claim.name, claim.text, claim.workload, claim.program,
                                  claim.metric, claim.platform, claim.than, claim.factors,
-                                 claim.than_factors, claim.at_least, claim.at_most});
+                                 claim.than_factors, claim.at_least, claim.at_most, claim.domain,
+                                 claim.than_domain, claim.fact, claim.differs});
     for (const analysis::Difference& difference : campaign.differences)
         record.differences.push_back(
             {difference.platform, difference.what, difference.text, difference.declared});

@@ -61,5 +61,12 @@ const RegisteredRecipe os_bound{std::make_unique<DebianSystem>(
                        .inodes = 131072},
     [] { return system_for("os-bound"); })};
 
+const RegisteredRecipe scheduling{std::make_unique<DebianSystem>(
+    "scheduling", "the workload scheduling in a small Debian system",
+    DebianSystem::Disk{.uuid = "5c4ed000-1c2d-4e3f-9a4b-5c6d7e8f9003",
+                       .size_bytes = std::uint64_t{1} << 30,
+                       .inodes = 65536},
+    [] { return system_for("scheduling"); })};
+
 }  // namespace
 }  // namespace ring3

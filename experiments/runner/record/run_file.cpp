@@ -104,6 +104,9 @@ void write_run_file(const std::filesystem::path& path, const RunRecord& record) 
     file.table("/result/values", "Values by program, metric and iteration", value_columns, values);
     if (const std::vector<Steady> rows = steady_rows(record, values); !rows.empty())
         file.table("/result/steady", "Where iterations became steady", steady_columns, rows);
+    if (const auto schedule = schedule_values(record); !schedule.empty())
+        file.table("/result/schedule", "Who had the CPUs while all domains were at work",
+                   value_columns, schedule);
     file.bytes("/console", console_text(record));
     if (!record.samples.empty()) write_series(file, record.samples);
     if (!record.trace.empty()) write_trace(file, record.trace);

@@ -21,6 +21,9 @@ struct ConsoleLine {
     std::string domain, text;
 };
 
+/// A fact: the names of a ring3 machine's domains, in the order of their numbers, with commas.
+inline constexpr const char* domains_fact = "domains";
+
 struct RunRecord {
     // What was to be run.
     std::uint32_t cell = 0;
@@ -65,6 +68,9 @@ RunRecord record_from(const std::filesystem::path& spool);
 
 /// What the lines of the guests' consoles say: one value for each program, metric and iteration.
 std::vector<Value> values_of(const RunRecord& record);
+/// What a traced run tells of its schedule, for each domain: "cpus", "turns", "wait_mean"...
+/// Nothing where it was not traced, or its domains were never all at work.
+std::vector<Value> schedule_values(const RunRecord& record);
 /// Status and reason by these values, where the platform itself had nothing to complain of.
 void judge(RunRecord& record, const std::vector<Value>& values);
 

@@ -286,7 +286,8 @@ DomainConfig parse_domain_config(const std::filesystem::path& path, std::string 
     read_disks(config, domain);
     read_memory(config, domain);
     read_vcpus(config, domain);
-    domain.scheduling = read_scheduling(config);
+    domain.scheduling = read_scheduling(config, domain.max_vcpus);
+    domain.pool = config.string("pool").value_or(domain.pool);
     read_action(config, "on_poweroff", domain.on_poweroff);
     read_action(config, "on_reboot", domain.on_reboot);
     read_action(config, "on_crash", domain.on_crash);

@@ -63,7 +63,7 @@ MachineConfig::MachineConfig() {
     add("io", "event");
     add("net", "ideal");
     add("disk", "ssd");
-    for (const char* table : {"io", "net", "disk"}) devices_[table];
+    for (const char* table : {"io", "net", "disk", "scheduler"}) sub_tables_[table];
 }
 
 std::vector<std::string> MachineConfig::tables() const {
@@ -83,7 +83,7 @@ const PolicyChoice& MachineConfig::policy(std::string_view table) const {
 }
 
 const PolicyChoice* MachineConfig::sub_table(std::string_view table, std::string_view name) const {
-    const auto& sub_tables = devices_.find(table)->second;
+    const auto& sub_tables = sub_tables_.find(table)->second;
     const auto found = sub_tables.find(name);
     return found == sub_tables.end() ? nullptr : &found->second;
 }
@@ -98,12 +98,25 @@ PolicyChoice MachineConfig::device_policy(std::string_view table, const DeviceNa
 
 std::vector<PolicyChoice> MachineConfig::device_policies(std::string_view table) const {
     std::vector<PolicyChoice> all{policy(table)};
-    for (const auto& [name, sub_table] : devices_.find(table)->second) {
+    for (const auto& [name, sub_table] : sub_tables_.find(table)->second) {
         PolicyChoice choice = policy(table);
         refine(choice, sub_table);
         all.push_back(std::move(choice));
     }
     return all;
+}
+
+std::vector<std::string> MachineConfig::sub_tables(std::string_view table) const {
+    std::vector<std::string> names;
+    for (const auto& [name, choice] : sub_tables_.find(table)->second) names.push_back(name);
+    return names;
+}
+
+PolicyChoice& MachineConfig::refined_sub_table(std::string_view table, std::string_view name) {
+    PolicyChoice& own = sub_tables_.find(table)->second.find(name)->second;
+    PolicyChoice refined = policy(table);
+    refine(refined, own);
+    return own = std::move(refined);
 }
 
 /// "io", or "io.web/xvda".
@@ -112,10 +125,10 @@ PolicyChoice& MachineConfig::table_for_writing(const std::string& table,
     const auto it = policies_.find(table);
     if (it != policies_.end()) return it->second;
     const std::size_t dot = table.find('.');
-    const auto devices = devices_.find(std::string_view(table).substr(0, dot));
-    if (dot != std::string::npos && devices != devices_.end()) {
+    const auto sub_tables = sub_tables_.find(std::string_view(table).substr(0, dot));
+    if (dot != std::string::npos && sub_tables != sub_tables_.end()) {
         PolicyChoice fresh{"", Params(table)};
-        return devices->second.try_emplace(table.substr(dot + 1), fresh).first->second;
+        return sub_tables->second.try_emplace(table.substr(dot + 1), fresh).first->second;
     }
     throw ConfigError(fmt::format("{}: there is no table [{}]{}; there are: {}", origin, table,
                                   nearest_name_hint(table, tables()), fmt::join(tables(), ", ")));
@@ -237,9 +250,9 @@ std::string MachineConfig::describe_all_but(std::string_view skipped) const {
     add("machine", "", machine_);
     for (const auto& [table, choice] : policies_)
         if (!choice.name.empty() && table != skipped) add(table, choice.name, choice.params);
-    for (const auto& [table, devices] : devices_)
-        for (const auto& [device, choice] : devices)
-            add(fmt::format("{}.\"{}\"", table, device), choice.name, choice.params);
+    for (const auto& [table, sub_tables] : sub_tables_)
+        for (const auto& [name, choice] : sub_tables)
+            add(fmt::format("{}.\"{}\"", table, name), choice.name, choice.params);
     return text;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A machine file: one TOML file with the tables [machine] [scheduler] [memory] [io] [net] [disk]
 // [clock] [engine]. All but the first choose a policy by `name = "..."`; the rest are parameters.
+// [scheduler.NAME] is a CPU pool.
 #pragma once
 
 #include <filesystem>
@@ -60,6 +61,10 @@ public:
     /// The table's own choice and that of each of its sub-tables: what devices may be given, to
     /// check it before there is a device.
     std::vector<PolicyChoice> device_policies(std::string_view table) const;
+    /// The names of a table's sub-tables: of [scheduler], each is a CPU pool.
+    std::vector<std::string> sub_tables(std::string_view table) const;
+    /// One of them, with what it inherits from the table.
+    PolicyChoice& refined_sub_table(std::string_view table, std::string_view name);
     /// [memory] has no policies to choose from yet: throws ConfigError for any key there.
     void reject_empty_kinds() const;
 
@@ -72,8 +77,9 @@ private:
 
     Params machine_{"machine"};
     std::map<std::string, PolicyChoice, std::less<>> policies_;
-    /// For devices, by table and by the sub-table's name.
-    std::map<std::string, std::map<std::string, PolicyChoice, std::less<>>, std::less<>> devices_;
+    /// For devices and CPU pools, by table and by the sub-table's name.
+    std::map<std::string, std::map<std::string, PolicyChoice, std::less<>>, std::less<>>
+        sub_tables_;
 };
 
 }  // namespace ring3

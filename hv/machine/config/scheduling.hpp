@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What a domain config promises its vCPUs: cpu_weight, cap, period, budget, extratime, cpus.
+// What a domain config promises its vCPUs: cpu_weight, cap, period, budget, extratime, cpus. All
+// but the cap may be lists, of which each vCPU has its entry.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string_view>
 
 #include "hv/machine/config/xl_config.hpp"
@@ -10,27 +13,36 @@
 namespace ring3 {
 
 struct Scheduling {
+    /// What one vCPU has of its own; what is not here is the domain's.
+    struct Own {
+        std::optional<std::uint32_t> weight;
+        std::optional<Duration> period, budget;
+        std::optional<bool> extra_time;
+        std::optional<Affinity> affinity;
+    };
+
     /// Of the domain. Each of its vCPUs has the weight, and its part of the cap.
     SchedParams params;
     Affinity affinity;
+    std::map<VcpuId, Own> own;
 
     /// What a scheduler is told of one of so many vCPUs.
-    SchedParams of_each(std::uint32_t vcpus) const {
-        SchedParams each = params;
-        if (each.cap_percent != 0) each.cap_percent = (each.cap_percent + vcpus - 1) / vcpus;
-        return each;
-    }
+    SchedParams params_of(VcpuId vcpu, std::uint32_t vcpus) const;
+    Affinity affinity_of(VcpuId vcpu) const;
 };
 
 inline constexpr std::uint32_t most_weight = 65535;
 /// In percent of one pCPU, for a domain of the most vCPUs that there can be.
 inline constexpr std::uint32_t most_cap = 3200;
 
+/// In minimum charging units: see hv/sched/bvt.cpp.
+inline constexpr std::uint32_t most_warp = 1'000'000;
+
 /// All of it, for a digest.
 std::string to_string(const Scheduling& scheduling);
 
-/// Throws ConfigError.
-Scheduling read_scheduling(const XlConfig& config);
+/// Of a domain with so many vCPUs at most. Throws ConfigError.
+Scheduling read_scheduling(const XlConfig& config, std::uint32_t vcpus);
 
 /// "all", "0-3,5", "0-7,^2": as in xl's cpus and vcpu-pin. Nothing: it is no such list, or empty.
 std::optional<Affinity> parse_cpus(std::string_view text);

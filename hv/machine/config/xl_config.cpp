@@ -191,15 +191,28 @@ std::optional<std::uint64_t> XlConfig::number(const std::string& key, std::uint6
     if (std::ranges::any_of(
             settings_, [&](const auto& setting) { return setting.key == key && setting.adds; }))
         refuse(key, "takes one number, not += too");
-    const std::string allowed = fmt::format("takes a number from {} to {}{}{}, not \"{}\"", least,
-                                            most, unit.empty() ? "" : " ", unit, *value);
+    return number_in(key, *value, least, most, unit);
+}
+
+std::uint64_t XlConfig::number_in(const std::string& key, const std::string& text,
+                                  std::uint64_t least, std::uint64_t most,
+                                  std::string_view unit) const {
     // Base 0, as xl has it: 0x10 is sixteen and 010 is eight.
     char* end = nullptr;
     errno = 0;
-    const unsigned long long parsed = std::strtoull(value->c_str(), &end, 0);
-    const bool is_whole = is_number(*value) && *end == '\0' && errno == 0;
-    if (!is_whole || parsed < least || parsed > most) refuse(key, allowed);
+    const unsigned long long parsed = std::strtoull(text.c_str(), &end, 0);
+    const bool is_whole = is_number(text) && *end == '\0' && errno == 0;
+    if (!is_whole || parsed < least || parsed > most)
+        refuse(key, fmt::format("takes a number from {} to {}{}{}, not \"{}\"", least, most,
+                                unit.empty() ? "" : " ", unit, text));
     return parsed;
+}
+
+bool XlConfig::is_list(const std::string& key) const {
+    XLU_ConfigList* list = nullptr;
+    int count = 0;
+    constexpr int quietly = 1;
+    return xlu_cfg_get_list(config_.get(), key.c_str(), &list, &count, quietly) == 0;
 }
 
 std::optional<std::vector<std::string>> XlConfig::list(const std::string& key) const {

@@ -39,6 +39,10 @@ public:
     /// The value of a key that takes a list of strings; "" stands for an empty one. ConfigError for
     /// anything else.
     std::optional<std::vector<std::string>> list(const std::string& key) const;
+    bool is_list(const std::string& key) const;
+    /// One of the strings of a key that takes numbers: as number().
+    std::uint64_t number_in(const std::string& key, const std::string& text, std::uint64_t least,
+                            std::uint64_t most, std::string_view unit) const;
 
     /// "FILE:LINE" where the key got its value, or "command line".
     std::string place_of(const std::string& key) const;

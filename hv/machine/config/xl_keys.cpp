@@ -35,7 +35,7 @@ constexpr XlKey keys[] = {
     {"nestedhvm", none}, {"nodes", none}, {"nographic", none}, {"nomigrate", none}, {"nx", none},
     {"on_soft_reset", none}, {"oos", none}, {"opengl", none}, {"p9", none}, {"pae", none},
     {"passthrough", none}, {"pci", none}, {"pci_msitranslate", none}, {"pci_permissive", none},
-    {"pci_power_mgmt", none}, {"pci_seize", none}, {"period", used}, {"pool", none},
+    {"pci_power_mgmt", none}, {"pci_seize", none}, {"period", used}, {"pool", used},
     {"pvcalls", none}, {"pvshim", none}, {"pvshim_cmdline", none}, {"pvshim_extra", none},
     {"pvshim_path", none}, {"rdm", none}, {"rdm_mem_boundary", none}, {"rtc_timeoffset", none},
     {"sdl", none}, {"seclabel", none}, {"serial", none}, {"shadow_memory", none}, {"slice", none},

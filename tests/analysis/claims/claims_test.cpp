@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,6 +12,7 @@
 namespace ring3::analysis {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
@@ -82,6 +84,77 @@ TEST(Bounds, are_told_in_words) {
     EXPECT_EQ(bounds_text({"", "", "", "", "", "", "", "", "", 0.5, none}), "at least 0.500");
     EXPECT_EQ(bounds_text({"", "", "", "", "", "", "", "", "", 0.9, 1.1}),
               "between 0.900 and 1.10");
+}
+
+/// Two runs of two domains, at a neighbour's absence and presence.
+Campaign with_neighbours() {
+    Campaign campaign;
+    for (const std::uint32_t number : {0u, 1u}) {
+        const std::string factors = fmt::format("domains.neighbour.count={}", number);
+        campaign.cells.push_back({number, "ring3", "ring3", "domains", "", "virtual", 1, factors});
+        Run run;
+        run.run = run.cell = number;
+        run.status = Status::ok;
+        const auto add = [&](const char* domain, const char* metric, Better better, double value) {
+            run.schedule.push_back(
+                {domain, "schedule", metric, "", better, false, true, 0, value, value});
+        };
+        add("heavy", "cpus", Better::higher, 0.8);
+        add("light", "cpus", Better::higher, 0.1);
+        add("heavy", "wait_mean", Better::lower, number == 0 ? 100 : 400);
+        run.values.push_back({"heavy", "p", "time", "s", Better::lower, false, true, 0, 2, 2});
+        run.meta = {{"heavy_trace_sha256", "aa"},
+                    {"heavy_memory_sha256", number == 0 ? "bb" : "cc"}};
+        campaign.runs.push_back(run);
+    }
+    return campaign;
+}
+
+Claim claim_of(const std::string& metric, const std::string& domain, const std::string& than) {
+    Claim claim{"", "", "", "schedule", metric, "ring3", "ring3", "", "", none, none};
+    claim.domain = domain;
+    claim.than_domain = than;
+    return claim;
+}
+
+TEST(Claims, compare_the_schedules_of_two_domains) {
+    Campaign campaign = with_neighbours();
+    campaign.claims = {claim_of("cpus", "heavy", "light"), claim_of("wait_mean", "heavy", "")};
+    campaign.claims[0].at_least = 7.6;
+    campaign.claims[0].at_most = 8.4;
+    campaign.claims[1].factors = "domains.neighbour.count=0";
+    campaign.claims[1].than_factors = "domains.neighbour.count=1";
+    campaign.claims[1].at_least = 5;
+    const auto results = evaluated(campaign);
+    EXPECT_EQ(results[0].verdict, Verdict::met) << results[0].reason;
+    EXPECT_NEAR(results[0].ratio->value, 8, 1e-9);
+    EXPECT_EQ(results[1].verdict, Verdict::not_met) << "4 times as fast, and no more";
+    EXPECT_NEAR(results[1].ratio->value, 4, 1e-9);
+}
+
+TEST(Claims, say_whether_a_fact_is_the_same) {
+    Campaign campaign = with_neighbours();
+    Claim claim = claim_of("", "heavy", "");
+    claim.factors = "domains.neighbour.count=1";
+    claim.than_factors = "domains.neighbour.count=0";
+    claim.fact = "heavy_trace_sha256";
+    campaign.claims.assign(5, claim);
+    campaign.claims[1].differs = true;
+    campaign.claims[2].fact = "heavy_memory_sha256";
+    campaign.claims[3].fact = "heavy_memory_sha256";
+    campaign.claims[3].differs = true;
+    campaign.claims[4].fact = "heavy_console_sha256";
+    std::vector<Verdict> verdicts;
+    for (const ClaimResult& result : evaluated(campaign)) verdicts.push_back(result.verdict);
+    EXPECT_THAT(verdicts, ElementsAre(Verdict::met, Verdict::not_met, Verdict::not_met,
+                                      Verdict::met, Verdict::undecided));
+    EXPECT_EQ(bounds_text(campaign.claims[0]), "the same");
+}
+
+TEST(Schedules, are_no_part_of_scores) {
+    const auto all = measure(with_neighbours());
+    EXPECT_EQ(all.at(0).measures.size(), 1u);
+    EXPECT_EQ(all.at(0).schedule.size(), 3u);
 }
 
 }  // namespace

@@ -119,6 +119,28 @@ TEST(Descriptor, refuses_names_that_are_there_twice) {
                 HasSubstr("the claim \"a\" is there twice"));
 }
 
+TEST(Descriptor, takes_claims_about_domains_and_how_many_there_are_of_each) {
+    const std::string two =
+        "[experiment]\nname='x'\n[platforms.ring3]\n[[domains]]\nname='a'\nworkload="
+        "'spec-int-like'\nprograms=['gzip']\n[[domains]]\nname='b'\nworkload='spec-int-like'\n"
+        "programs=['gzip']\nbackground=true\n[sweep]\n\"domains.b.count\" = [0, 2]\n";
+    const std::string claim = "[[claims]]\nname='c'\nthan='ring3'\n";
+    const Descriptor descriptor = parse_descriptor(
+        "small.toml", two + claim +
+                          "domain='a'\nsame='memory'\nat={\"domains.b.count\"='2'}\n"
+                          "than_at={\"domains.b.count\"='0'}\n");
+    EXPECT_EQ(descriptor.claims.at(0).fact, "a_memory_sha256");
+    EXPECT_FALSE(descriptor.claims.at(0).differs);
+    EXPECT_EQ(errors_of(two + claim +
+                        "domain='a'\nthan_domain='b-2'\nmetric='cpus'\n"
+                        "program='schedule'\nat_least=2\n"),
+              "");
+    EXPECT_THAT(errors_of(two + claim + "domain='c'\nat_least=2\n"),
+                HasSubstr("there is no domain \"c\""));
+    EXPECT_THAT(errors_of(two + claim + "same='memory'\n"), HasSubstr("names a \"domain\""));
+    EXPECT_THAT(errors_of(two + claim + "domain='a'\ndiffers='mind'\n"), HasSubstr("memory"));
+}
+
 TEST(Descriptor, refuses_claims_without_a_bound_and_points_that_no_cell_has) {
     EXPECT_THAT(errors_of(small + "[[claims]]\nname='a'\nplatform='ring3'\n"),
                 HasSubstr("\"at_least\" or \"at_most\""));

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,6 +16,7 @@
 #include "experiments/runner/record/run_record.hpp"
 #include "experiments/runner/record/spool.hpp"
 #include "hv/base/errors.hpp"
+#include "hv/trace/file.hpp"
 
 namespace ring3::record {
 namespace {
@@ -96,8 +99,7 @@ TEST_F(Record, takes_times_from_outside_and_keeps_the_guests) {
 
 TEST_F(Record, counts_the_rounds_of_what_was_in_the_background) {
     RunRecord run = two_iterations();
-    run.programs["bad"] = {"q"};
-    run.iterations["bad"] = 2;
+    run.planned["bad"] = {{"q"}, 2, {}};
     run.background = {"bad"};
     for (const char* output : {"ok", "ok", "failed", "ok"})
         run.console.push_back({second, "bad", fmt::format("result w q test output={}", output)});
@@ -160,6 +162,48 @@ TEST_F(Record, keeps_domains_apart) {
     EXPECT_DOUBLE_EQ(values[0].value, 2);
     judge(run, values);
     EXPECT_EQ(run.status, Status::dnr);
+}
+
+/// Two domains on one pCPU, of which the first has three turns of four; the second one sleeps once.
+trace::Record at_ms(std::uint64_t ms, std::uint16_t domain, trace::Event event) {
+    return {ms * 1'000'000, 0, domain, 0, event, {}};
+}
+
+TEST_F(Record, tells_who_had_the_cpus_while_all_were_at_work) {
+    RunRecord run = two_iterations();
+    run.facts["domains"] = "a,b";
+    run.background = {"b"};
+    run.console = {{50'000'000, "b", "start w p test"},
+                   {100'000'000, "a", "start w p test"},
+                   {120'000'000, "b", "end w p test"},
+                   {500'000'000, "a", "end w p test"}};
+    run.trace = file("trace");
+    trace::FileWriter writer(run.trace, trace::parse_classes("sched"), true);
+    std::vector<trace::Record> records;
+    using trace::Event;
+    for (const auto& [ms, domain, event] : {std::tuple{0, 2, Event::run},
+                                            {200, 2, Event::stop},
+                                            {200, 1, Event::run},
+                                            {300, 2, Event::wake},
+                                            {400, 1, Event::stop},
+                                            {420, 2, Event::run},
+                                            {450, 2, Event::stop},
+                                            {450, 1, Event::run},
+                                            {600, 1, Event::stop}})
+        records.push_back(
+            at_ms(static_cast<std::uint64_t>(ms), static_cast<std::uint16_t>(domain), event));
+    writer.take(records);
+    writer.finish();
+    std::map<std::string, double> told;
+    for (const Value& value : schedule_values(run))
+        told[fmt::format("{} {}", value.domain.view(), value.metric.view())] = value.value;
+    EXPECT_DOUBLE_EQ(told.at(" window"), 0.4) << "b goes on in the background";
+    EXPECT_DOUBLE_EQ(told.at("a cpus"), 0.25 / 0.4);
+    EXPECT_DOUBLE_EQ(told.at("b cpus"), 0.13 / 0.4);
+    EXPECT_DOUBLE_EQ(told.at("b wait_mean"), 120'000);
+    EXPECT_FALSE(told.contains("a wait_mean"));
+    run.trace.clear();
+    EXPECT_TRUE(schedule_values(run).empty());
 }
 
 TEST_F(Record, comes_out_of_its_spool_as_it_went_in) {

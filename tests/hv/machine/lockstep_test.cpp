@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Several pCPUs: guests run side by side in virtual time, and again in the same way.
+#include <set>
+#include <utility>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -106,17 +109,51 @@ TEST(Lockstep, says_so_when_nothing_can_ever_happen_again) {
     EXPECT_EQ(machine.run(), Machine::End::stuck);
 }
 
-TEST(Lockstep, is_for_virtual_time_only) {
+TEST(Lockstep, is_for_runs_that_are_neither_recorded_nor_replayed) {
+    MachineConfig config = small_machine();
+    config.set("machine.pcpus=2");
+    Patient outside;
+    try {
+        Machine machine(std::move(config), outside, {}, {.record = "/tmp/none", .replay = {}});
+        ADD_FAILURE();
+    } catch (const ConfigError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("has one pCPU"));
+    }
+}
+
+/// Each pCPU is slow there, but all of them go on, and what is asked from outside comes through.
+TEST(SeveralPcpus, share_the_host_s_time_under_its_clock) {
+    MachineConfig config = small_machine();
+    config.choose("clock", "wall", "test");
+    config.set("machine.pcpus=3");
+    Patient outside;
+    Machine machine(std::move(config), outside, {});
+    std::vector<Guest*> guests;
+    for (const char* name : {"one", "two", "three"})
+        guests.push_back(&machine.add_guest(small_guest(spins(), name)));
+    int looks = 0;
+    outside.on_look = [&] { ++looks; };
+    outside.stop_when = [&] { return machine.time() >= Time{200ms}; };
+    EXPECT_EQ(machine.run(), Machine::End::stopped);
+    std::set<PcpuId> used;
+    for (Guest* const guest : guests) {
+        EXPECT_GT(guest->domain()->vcpu(VcpuId{0}).cpu.retired, 1000u) << guest->name();
+        used.insert(std::as_const(machine).scheduled(guest, VcpuId{0}).pcpu);
+    }
+    EXPECT_EQ(used.size(), 3u);
+    EXPECT_GT(looks, 5) << "somebody outside got turns";
+}
+
+TEST(SeveralPcpus, sleep_under_the_host_s_clock_when_nobody_can_run) {
     MachineConfig config = small_machine();
     config.choose("clock", "wall", "test");
     config.set("machine.pcpus=2");
     Patient outside;
-    try {
-        Machine machine(std::move(config), outside, {});
-        ADD_FAILURE();
-    } catch (const ConfigError& error) {
-        EXPECT_THAT(error.what(), HasSubstr("--clock virtual"));
-    }
+    Machine machine(std::move(config), outside, {});
+    machine.add_guest(small_guest(sleeps()));
+    outside.on_wait = [&] { outside.stop = outside.waits.size() > 2; };
+    EXPECT_EQ(machine.run(), Machine::End::stopped);
+    EXPECT_EQ(outside.waits.back(), Duration::max());
 }
 
 TEST(Pinning, keeps_a_guest_on_its_pcpus_and_refuses_those_that_there_are_not) {

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "hv/machine/config/scheduling.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "hv/base/errors.hpp"
 #include "hv/machine/config/domain_config.hpp"
 
 namespace ring3 {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::HasSubstr;
 
 Scheduling read(const std::string& more) {
     return parse_domain_config("web.cfg", "name=\"web\"\nkernel=\"k\"\nmemory=8\n" + more)
@@ -31,7 +34,38 @@ TEST(Scheduling, is_read_with_the_keys_of_xl) {
     EXPECT_EQ(all.params.budget, 4ms);
     EXPECT_EQ(all.params.extra_time, false);
     EXPECT_EQ(all.affinity, Affinity{0b101});
-    EXPECT_EQ(all.of_each(2).cap_percent, 75u) << "a cap is the domain's";
+    EXPECT_EQ(all.params_of(VcpuId{1}, 2).cap_percent, 75u) << "a cap is the domain's";
+}
+
+TEST(Scheduling, may_be_another_one_for_each_vcpu) {
+    const Scheduling all = read(
+        "vcpus=3\ncpu_weight=[\"100\",\"200\"]\nperiod=10000\nbudget=[\"1000\"]\n"
+        "cpus=[\"0\",\"1-2\"]\nextratime=[\"0\"]\n");
+    EXPECT_EQ(all.params_of(VcpuId{0}, 3).weight, 100u);
+    EXPECT_EQ(all.params_of(VcpuId{1}, 3).weight, 200u);
+    EXPECT_EQ(all.params_of(VcpuId{2}, 3).weight, 256u);
+    EXPECT_EQ(all.params_of(VcpuId{0}, 3).budget, 1ms);
+    EXPECT_EQ(all.params_of(VcpuId{0}, 3).period, 10ms);
+    EXPECT_EQ(all.params_of(VcpuId{0}, 3).extra_time, false);
+    EXPECT_FALSE(all.params_of(VcpuId{1}, 3).budget.has_value());
+    EXPECT_EQ(all.affinity_of(VcpuId{1}), Affinity{0b110});
+    EXPECT_EQ(all.affinity_of(VcpuId{2}), Affinity{});
+    EXPECT_NE(to_string(all), to_string(read("vcpus=3\n"))) << "stands in a guest's identity";
+}
+
+TEST(Scheduling, refuses_what_no_vcpu_can_have) {
+    const auto refused = [](const std::string& more) {
+        try {
+            read(more);
+        } catch (const ConfigError& error) {
+            return std::string(error.what());
+        }
+        return std::string("nothing");
+    };
+    EXPECT_THAT(refused("cpu_weight=[\"1\",\"2\"]\n"), HasSubstr("has 2 values for 1 vCPUs"));
+    EXPECT_THAT(refused("cpu_weight=[\"0\"]\n"), HasSubstr("from 1 to 65535"));
+    EXPECT_THAT(refused("cpus=[\"none\"]\n"), HasSubstr("a list of pCPUs"));
+    EXPECT_THAT(refused("period=1000\nbudget=[\"2000\"]\n"), HasSubstr("more than the period"));
 }
 
 TEST(Cpus, are_lists_with_ranges_and_exceptions) {
