@@ -117,7 +117,8 @@ int holding(int experiments, int runs, Spread spread, std::uint64_t seed) {
     return count;
 }
 
-/// Nominal are 95 %, which varies by 2.2 points in 100 experiments. Seeds are fixed: always the same counts.
+/// Nominal are 95 %, which varies by 2.2 points in 100 experiments. Seeds are fixed: always the
+/// same counts.
 TEST(EstimateRatio, has_intervals_that_hold_the_truth_about_as_often_as_they_say) {
     for (const Spread spread : {even, skewed, of_two_kinds}) {
         for (const int runs : {2, 3, 4})

@@ -5,7 +5,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
@@ -29,11 +28,11 @@ TEST(FirstLook, comes_from_its_descriptor_to_a_report_whose_first_picture_is_fig
         "--set experiment.repetitions=1 --set 'workloads.spec-int-like.programs=[\"gzip\"]' "
         "--set workloads.spec-int-like.iterations=1 " +
         descriptor;
-    const auto plan = nlohmann::json::parse(test::run_ring3("plan --json " + smallest).shown);
+    const std::string plan = test::run_ring3("plan " + smallest).shown;
     // Making disks takes a quarter of an hour, and is tested in workloads/packages.
-    if (const auto& first = plan["result"]["first"]; !first.empty())
+    if (plan.starts_with("first: "))
         GTEST_SKIP() << "images are missing, which `ring3 run` of the descriptor makes: "
-                     << first.dump();
+                     << plan.substr(0, plan.find('\n'));
     const test::ScratchFolder folder;
     const test::Outcome outcome = test::run_ring3(
         fmt::format("run --json --results {} {}", folder.path().string(), smallest));
