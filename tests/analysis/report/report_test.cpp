@@ -90,6 +90,9 @@ TEST(Report, of_a_sweep_has_curves_and_a_map_and_what_changes_over_time) {
     EXPECT_THAT(markdown, HasSubstr("(series-1-memory-mib.svg)"));
     for (const char* name : {"(schedule-1.svg)", "(shares-1.svg)", "(memory-1.svg)"})
         EXPECT_THAT(markdown, HasSubstr(name));
+    EXPECT_THAT(markdown, HasSubstr("Allocation error of run 1"));
+    EXPECT_THAT(markdown, HasSubstr("| 10 ms | 9 |"));
+    EXPECT_THAT(markdown, HasSubstr("| d1v0 | 256 |"));
     // The virtual clock's repetitions are no observations: three seeds, not six runs.
     EXPECT_THAT(markdown, HasSubstr("| 3 x 1 |"));
 }
