@@ -99,8 +99,7 @@ TEST_F(Record, takes_times_from_outside_and_keeps_the_guests) {
 
 TEST_F(Record, counts_the_rounds_of_what_was_in_the_background) {
     RunRecord run = two_iterations();
-    run.programs["bad"] = {"q"};
-    run.iterations["bad"] = 2;
+    run.planned["bad"] = {{"q"}, 2, {}};
     run.background = {"bad"};
     for (const char* output : {"ok", "ok", "failed", "ok"})
         run.console.push_back({second, "bad", fmt::format("result w q test output={}", output)});
