@@ -182,7 +182,8 @@ std::map<std::string, std::string> BootFiles::software_of(const Boot& boot) {
         return known.substr(0, known.find('/'));
     };
     std::set<std::string> images;
-    for (const Boot::Domain& domain : boot.domains) images.insert(image_of(domain.disk));
+    for (const Boot::Domain& domain : boot.domains)
+        images.insert(image_of(domain.tree.empty() ? domain.disk : domain.tree));
     if (!boot.disk.empty()) images.insert(image_of(boot.tree.empty() ? boot.disk : boot.tree));
     return {{"kernel", fmt::format("{} {}", identity(boot.kernel), identity(boot.ramdisk))},
             {"image", fmt::format("{}", fmt::join(images, " "))},
