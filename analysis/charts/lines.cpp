@@ -56,8 +56,11 @@ std::string titled_plot(std::size_t index, const std::string& what, const std::s
 
 std::string log_axis(const char* axis, double low, double high) {
     std::string tics;
+    constexpr double most_decades = 3.5;  // of which three numbers each have their room
+    const bool is_wide = high > low * std::pow(10.0, most_decades);
     for (int exponent = -6; exponent <= 9; ++exponent)
         for (const double step : {1.0, 2.0, 5.0}) {
+            if (is_wide && step != 1.0) continue;
             const double at = step * std::pow(10.0, exponent);
             if (at < low / 2.01 || at > high * 2.01) continue;
             const int digits = std::max(0, -exponent);

@@ -3,7 +3,9 @@
 // one, on every platform by itself.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -62,12 +64,11 @@ struct Category {
 std::vector<Category> categories_of(const Evaluation& evaluation) {
     std::vector<Category> all;
     for (const Measured& one : evaluation.measured) {
-        const auto& [workload, size] = std::tie(one.point.workload, one.point.size);
         auto found = std::ranges::find_if(all, [&](const Category& category) {
-            return category.workload == workload && category.size == size;
+            return category.workload == one.point.workload && category.size == one.point.size;
         });
         if (found == all.end()) {
-            all.push_back({workload, size, "", {}, {}});
+            all.push_back({one.point.workload, one.point.size, "", {}, {}});
             found = all.end() - 1;
         }
         found->points.push_back(&one);

@@ -12,8 +12,8 @@
 namespace ring3::sched {
 namespace {
 
-/// As often may a pCPU's timer be due at one moment.
-constexpr unsigned most_timers_at_once = 1000;
+/// As often in a row may a pCPU's timer be due again at once.
+constexpr unsigned most_overdue = 100;
 
 }  // namespace
 
@@ -100,12 +100,11 @@ Time Guarded::next_event(PcpuId pcpu) {
 }
 
 void Guarded::timer(PcpuId pcpu, Time now, Kicks& kicks) {
-    timers_at_once_ = now == timer_at_ ? timers_at_once_ + 1 : 0;
-    timer_at_ = now;
-    if (timers_at_once_ > most_timers_at_once)
-        fail(fmt::format("has its next event of pCPU {} at {} ns, again and again", pcpu.raw,
-                         now.time_since_epoch().count()));
     attempt("timer", [&] { scheduler_->timer(pcpu, now, kicks); });
+    // Else a vCPU would run an instruction at a time.
+    overdue_ = next_event(pcpu) <= now ? overdue_ + 1 : 0;
+    if (overdue_ > most_overdue)
+        fail(fmt::format("has its next event of pCPU {} in the past, again and again", pcpu.raw));
     if (fault_) kicks.kick(pcpu);
 }
 

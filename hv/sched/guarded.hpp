@@ -51,9 +51,8 @@ private:
     /// In the order of their joining.
     std::vector<Known> known_;
     std::optional<std::string> fault_;
-    /// How often timer() was called at one moment.
-    Time timer_at_ = never;
-    unsigned timers_at_once_ = 0;
+    /// How often in a row timer() left its pCPU's next event where it was due already.
+    unsigned overdue_ = 0;
 };
 
 }  // namespace ring3::sched

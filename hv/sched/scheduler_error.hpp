@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The error that ends a run whose scheduler cannot be trusted.
 #pragma once
 
 #include <stdexcept>

@@ -4,6 +4,7 @@
 #include <deque>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "hv/sched/plug_in.hpp"
 
@@ -30,13 +31,14 @@ public:
 
     void wake(Vcpu& vcpu, Time, Kicks&) override {
         if (does("throws_in_wake")) throw std::runtime_error("woken too often");
+        std::erase(blocked_, &vcpu);
         queue_.push_back(&vcpu);
     }
     void stopped(Vcpu& vcpu, PcpuId, Duration, Why why, Time) override {
         if (does("throws_in_stopped")) throw std::runtime_error("stopped too often");
         running_ = nullptr;
         if (why == Why::blocked)
-            blocked_ = &vcpu;
+            blocked_.push_back(&vcpu);
         else if (how_ == "starves")
             queue_.push_front(&vcpu);
         else
@@ -44,13 +46,13 @@ public:
     }
     void leave(Vcpu& vcpu, Time) override {
         std::erase(queue_, &vcpu);
-        if (blocked_ == &vcpu) blocked_ = nullptr;
+        std::erase(blocked_, &vcpu);
     }
 
     Choice pick(PcpuId pcpu, Time) override {
         if (does("throws_in_pick")) throw std::runtime_error("picked too often");
         if (does("throws_a_number")) throw 42;
-        if (blocked_ != nullptr && does("picks_blocked")) return {blocked_, 1ms};
+        if (!blocked_.empty() && does("picks_blocked")) return {blocked_.back(), 1ms};
         if (running_ != nullptr && does("picks_running")) return {running_, 1ms};
         if (does("picks_stranger")) return {&stranger_, 1ms};
         for (auto it = queue_.begin(); it != queue_.end(); ++it) {
@@ -69,7 +71,8 @@ private:
     const std::string how_;
     unsigned times_ = 0;
     std::deque<Vcpu*> queue_;
-    Vcpu *blocked_ = nullptr, *running_ = nullptr;
+    std::vector<Vcpu*> blocked_;
+    Vcpu* running_ = nullptr;
     Vcpu stranger_;
 };
 

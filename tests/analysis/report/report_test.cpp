@@ -96,6 +96,9 @@ TEST(Report, of_a_sweep_has_curves_and_a_map_and_what_changes_over_time) {
     EXPECT_THAT(memory, HasSubstr("# hog, target: x y"));
     EXPECT_THAT(memory, Not(HasSubstr("# web, target")));
     EXPECT_THAT(memory, HasSubstr("\n3.98 48 48 48\n"));
+    EXPECT_THAT(markdown, HasSubstr("Allocation error of run 1"));
+    EXPECT_THAT(markdown, HasSubstr("| 10 ms | 9 |"));
+    EXPECT_THAT(markdown, HasSubstr("| d1v0 | 256 |"));
     // The virtual clock's repetitions are no observations: three seeds, not six runs.
     EXPECT_THAT(markdown, HasSubstr("| 3 x 1 |"));
 }

@@ -41,7 +41,9 @@ TEST(GuestRecord, hangs_on_the_guest_and_goes_with_a_copy_of_its_spec) {
     const auto record = add_record(spec);
     const Guest guest(spec);
     EXPECT_EQ(record_of(guest), record);
-    EXPECT_EQ(record_of(Guest(GuestSpec{})), nullptr);
+    const GuestSpec nothing;
+    const Guest without(nothing);
+    EXPECT_EQ(record_of(without), nullptr);
 }
 
 }  // namespace
