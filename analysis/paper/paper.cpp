@@ -34,13 +34,19 @@ std::string escaped(std::string_view text) {
             result += '?';
         else
             result += c == '\n' ? ' ' : c;
+        // "domains.neighbour.program=hostile" is too long for a column.
+        if (c == '=') result += "\\allowbreak{}";
     }
     return result;
 }
 
 /// Tables have few columns of numbers and may be longer than a page.
 std::string latex_of(const Table& table, const std::string& columns) {
-    std::string text = fmt::format("\\begingroup\\small\n\\begin{{longtable}}{{{}}}\n", columns);
+    constexpr std::size_t most_in_small = 8;
+    const char* const size = table.head.size() > most_in_small
+                                 ? "\\footnotesize\\setlength{\\tabcolsep}{2.5pt}"
+                                 : "\\small";
+    std::string text = fmt::format("\\begingroup{}\n\\begin{{longtable}}{{{}}}\n", size, columns);
     text += fmt::format("\\caption{{{}}}\\\\\n\\hline\n", escaped(table.caption));
     const auto add_row = [&](const std::vector<std::string>& row) {
         for (std::size_t i = 0; i < row.size(); ++i)
@@ -153,7 +159,7 @@ std::string Paper::scores() const {
         for (Table table : tables_of(evaluation, add_scores)) {
             table.caption =
                 fmt::format("Scores of {}. {}", evaluation.campaign.name, table.caption);
-            text += latex_of(table, "P{34mm}lrlrrl");
+            text += latex_of(table, "P{25mm}P{34mm}rlP{20mm}rP{20mm}");
         }
     return text;
 }

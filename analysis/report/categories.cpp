@@ -130,7 +130,7 @@ public:
             }
             bars_.groups[static_cast<std::size_t>(value - category_.values.begin())].bars.push_back(
                 {static_cast<std::size_t>(series - bars_.series.begin()), 1 - percent / 100,
-                 std::nullopt, fmt::format("-{:g}%", percent)});
+                 std::nullopt, fmt::format("{:g}%", percent == 0 ? 0 : -percent)});
             has_published_ = true;
         }
     }
