@@ -26,6 +26,8 @@ struct Column {
     const char* name;
     Kind kind;
     std::size_t offset, size;
+    /// Came to a format that was in use: where a file has none, it is zero, or empty.
+    bool is_later = false;
 };
 
 /// UTF-8, ended by a NUL; what does not fit is cut.
@@ -62,6 +64,8 @@ struct Value {
 };
 #define RING3_COLUMN(Row, name, kind) \
     Column { #name, Kind::kind, offsetof(Row, name), sizeof(Row::name) }
+#define RING3_LATER_COLUMN(Row, name, kind) \
+    Column { #name, Kind::kind, offsetof(Row, name), sizeof(Row::name), true }
 inline constexpr std::array value_columns{
     RING3_COLUMN(Value, domain, text),   RING3_COLUMN(Value, program, text),
     RING3_COLUMN(Value, metric, text),   RING3_COLUMN(Value, unit, text),
@@ -206,14 +210,21 @@ struct Claim {
     std::uint8_t differs{};           ///< the fact differs; else it is the same
 };
 inline constexpr std::array claim_columns{
-    RING3_COLUMN(Claim, name, text),         RING3_COLUMN(Claim, text, text),
-    RING3_COLUMN(Claim, workload, text),     RING3_COLUMN(Claim, program, text),
-    RING3_COLUMN(Claim, metric, text),       RING3_COLUMN(Claim, platform, text),
-    RING3_COLUMN(Claim, than, text),         RING3_COLUMN(Claim, factors, text),
-    RING3_COLUMN(Claim, than_factors, text), RING3_COLUMN(Claim, at_least, f64),
-    RING3_COLUMN(Claim, at_most, f64),       RING3_COLUMN(Claim, domain, text),
-    RING3_COLUMN(Claim, than_domain, text),  RING3_COLUMN(Claim, fact, text),
-    RING3_COLUMN(Claim, differs, flag),
+    RING3_COLUMN(Claim, name, text),
+    RING3_COLUMN(Claim, text, text),
+    RING3_COLUMN(Claim, workload, text),
+    RING3_COLUMN(Claim, program, text),
+    RING3_COLUMN(Claim, metric, text),
+    RING3_COLUMN(Claim, platform, text),
+    RING3_COLUMN(Claim, than, text),
+    RING3_COLUMN(Claim, factors, text),
+    RING3_COLUMN(Claim, than_factors, text),
+    RING3_COLUMN(Claim, at_least, f64),
+    RING3_COLUMN(Claim, at_most, f64),
+    RING3_LATER_COLUMN(Claim, domain, text),
+    RING3_LATER_COLUMN(Claim, than_domain, text),
+    RING3_LATER_COLUMN(Claim, fact, text),
+    RING3_LATER_COLUMN(Claim, differs, flag),
 };
 
 /// /differences of a campaign: in what a platform differs from the baseline beside itself.
@@ -249,5 +260,6 @@ inline constexpr std::array host_run_columns{
     RING3_COLUMN(HostRun, steal, f64),
 };
 #undef RING3_COLUMN
+#undef RING3_LATER_COLUMN
 
 }  // namespace ring3::record

@@ -222,8 +222,10 @@ void RecordFile::read(const std::string& object, std::span<const record::Column>
         H5::CompType type{row_size};
         for (const record::Column& column : columns) {
             // HDF5 would pass over a column that is not there.
-            if (H5Tget_member_index(there.getId(), column.name) < 0)
+            if (H5Tget_member_index(there.getId(), column.name) < 0) {
+                if (column.is_later) continue;
                 throw H5::DataSetIException{"read", fmt::format("no column {}", column.name)};
+            }
             type.insertMember(column.name, column.offset, memory_type(column));
         }
         if (set.getSpace().getSimpleExtentNpoints() > 0) set.read(rows, type);
