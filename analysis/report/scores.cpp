@@ -191,7 +191,8 @@ constexpr std::size_t most_forest_rows = 120;
 
 std::vector<std::string> program_row(const Evaluation& evaluation, const Measured& one,
                                      const Quantity& quantity, const Measure& measure) {
-    std::string value = "none: wrong, missing or zero", interval = "-", ratio = "-", ratio_interval = "-";
+    std::string value = "none: wrong, missing or zero", interval = "-", ratio = "-",
+                ratio_interval = "-";
     std::string effect = "-", count = "0";
     if (!measure.sample.empty()) {
         const Estimate estimate = estimate_median(measure.sample);

@@ -122,8 +122,8 @@ std::optional<Chart> memory_series_chart(const Run& run, const std::string& labe
     }
     // Where nobody's memory changes there is nothing to see.
     const bool is_flat = std::ranges::all_of(chart.lines, [](const Line& line) {
-        return std::ranges::all_of(
-            line.at, [&](const Line::At& at) { return at.y == line.at.front().y; });
+        return std::ranges::all_of(line.at,
+                                   [&](const Line::At& at) { return at.y == line.at.front().y; });
     });
     if (is_flat || chart.lines.size() > most_lines) return std::nullopt;
     return draw_series(chart);

@@ -4,8 +4,8 @@
 // numbers. What is left out, and why: RDSEED (Linux does with RDRAND), invariant TSC (the guest's
 // clock is pvclock), ERMS and FSRM (each iteration of a string instruction retires one instruction,
 // and bytes would be eight times as many as quadwords), FSGSBASE (Linux then reads an MSR at each
-// context switch), SMEP, SMAP, PCID, APIC, MTRR, PSE, PGE (not for PV guests), SYSENTER (32-bit code
-// only).
+// context switch), SMEP, SMAP, PCID, APIC, MTRR, PSE, PGE (not for PV guests), SYSENTER (32-bit
+// code only).
 //
 // The vendor is AMD because a stock kernel then does the fewest odd things: it looks for no
 // Meltdown, L1TF, MDS or ITLB erratum (each with a cost at every entry: VERW, page-table

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* spin LOOPS: computes, and does nothing else: a few instructions for each loop. Prints what came of
-   it. */
+/* spin LOOPS: computes, and does nothing else: a few instructions for each loop. Prints what came
+   of it. */
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -182,8 +182,7 @@ TEST(CpuModels, are_found_by_name) {
 TEST(CpuModels, show_no_feature_that_would_make_a_run_not_repeat_or_that_pv_cannot_have) {
     for (const CpuModel& model : cpu_models()) {
         const CpuidLeaf features = cpuid_of(model, context, 1, 0);
-        EXPECT_EQ(features.ecx & (bit(21) | bit(17) | bit(3)), 0u)
-            << "x2APIC PCID MONITOR";
+        EXPECT_EQ(features.ecx & (bit(21) | bit(17) | bit(3)), 0u) << "x2APIC PCID MONITOR";
         EXPECT_EQ(features.edx & (bit(1) | bit(3) | bit(9) | bit(11) | bit(12) | bit(13)), 0u)
             << "VME PSE APIC SEP MTRR PGE";
         EXPECT_NE(features.ecx & bit(31), 0u) << "under a hypervisor";

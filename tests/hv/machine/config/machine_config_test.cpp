@@ -146,7 +146,7 @@ TEST(MachineConfig, chooses_policies_for_devices_the_most_specific_table_last) {
 
 TEST(MachineConfig, has_tables_for_devices_only_where_devices_choose) {
     MachineConfig config;
-    EXPECT_THROW(config.set("scheduler.web.slice_us=5"), ConfigError);
+    EXPECT_THROW(config.set("clock.web.epoch_s=5"), ConfigError);
     EXPECT_THROW(config.read_text("[clock.web]\n", "lab.toml"), ConfigError);
 }
 
