@@ -237,12 +237,13 @@ void TranslatorCore::forget_domain(DomainId domain) { contexts_.forget(domain); 
 void TranslatorCore::keep_translations_in(const std::filesystem::path& folder) {
     const std::string build = build_id();
     if (!settings_.keeps_translations || build.empty()) return;
-    // All that a translation depends on beside the guest's code.
-    const std::string basis =
-        fmt::format("{} {} {} {} {} {} {} {} {} {} {}", build, settings_.block_limit,
-                    settings_.merges, settings_.keeps_lookups, settings_.has_stack_page,
-                    settings_.superblocks, settings_.inline_strings,
-                    static_cast<int>(settings_.level), host_.bmi2, host_.fsgsbase, host_.avx);
+    // All that a translation depends on beside the guest's code. Jumps to stubs are kept as
+    // distances: the stubs must stand where they stood.
+    const std::string basis = fmt::format(
+        "{} {} {} {} {} {} {} {} {} {} {} {}", build, settings_.block_limit, settings_.merges,
+        settings_.keeps_lookups, settings_.has_stack_page, settings_.superblocks,
+        settings_.inline_strings, static_cast<int>(settings_.level), host_.bmi2, host_.fsgsbase,
+        host_.avx, stubs_size_);
     constexpr std::size_t name_digits = 32;
     store_ = std::make_unique<TranslationStore>(folder, sha256_hex(basis).substr(0, name_digits),
                                                 cache_.base(), settings_.store_chunk_bytes);
