@@ -4,6 +4,8 @@
 #pragma once
 
 #include <stdexcept>
+#include <string>
+#include <string_view>
 
 namespace ring3 {
 
@@ -18,3 +20,10 @@ namespace ring3 {
 #define TOML_EXCEPTIONS 1
 #define TOML_ASSERT(expression) ((expression) ? void() : ::ring3::refuse_toml())
 #include <toml++/toml.h>
+
+namespace ring3 {
+
+/// The content of the file `path`. Throws ConfigError with file and line for what is no TOML.
+toml::table parse_toml(std::string_view text, const std::string& path);
+
+}  // namespace ring3

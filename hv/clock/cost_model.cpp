@@ -89,15 +89,7 @@ std::uint64_t cost_of(const toml::table& costs, const CostKey& key, const std::s
 std::span<const CostKey, cost_count> cost_keys() { return keys; }
 
 CostModel parse_cost_model(std::string_view text, const std::string& path) {
-    toml::table file;
-    try {
-        file = toml::parse(text, path);
-    } catch (const toml::parse_error& error) {
-        throw ConfigError(
-            fmt::format("{}:{}: {}", path, error.source().begin.line, error.description()));
-    } catch (const std::logic_error& error) {
-        throw ConfigError(fmt::format("{}: this is no TOML: {}", path, error.what()));
-    }
+    const toml::table file = parse_toml(text, path);
     CostModel model;
     model.name = required<std::string>(file, "name", path, "a text");
     model.summary = required<std::string>(file, "summary", path, "a text");

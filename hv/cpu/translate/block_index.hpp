@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Numbers of blocks, found by a hash: a table of open addressing.
+// Numbers of blocks, or of stored translations, found by a hash: a table of open addressing.
 #pragma once
 
 #include <algorithm>

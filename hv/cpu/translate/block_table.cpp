@@ -2,6 +2,7 @@
 #include "hv/cpu/translate/block_table.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include "hv/base/check.hpp"
 
@@ -87,8 +88,9 @@ Block& BlockTable::add(const BlockKey& key, const BlockImage& image) {
     if (image.emulated != nullptr) block.emulated = copy(std::span(image.emulated, 1)).data();
     block.sites = copy(image.sites);
     block.links = copy(image.links);
-    block.linked =
-        copy(std::span<const Block::Linked>(std::vector<Block::Linked>(image.links.size())));
+    const std::size_t links = image.links.size();
+    block.linked = {std::pmr::polymorphic_allocator<Block::Linked>(&arena_).allocate(links), links};
+    std::uninitialized_value_construct(block.linked.begin(), block.linked.end());
     block.relocations = copy(image.relocations);
     relocate(cache_.append(image.host_code), image, {key.rip, block.host_base, number});
     by_host_.emplace_back(block.host_base, number);

@@ -38,7 +38,7 @@ static_assert(sizeof(ChunkHeader) == 64, "records are aligned");
 /// Less of a chunk's room is not worth a chunk, in a file that has some.
 constexpr std::size_t least_part = 256;
 /// Code that a translation is looked for by: the longer, the fewer are alike in it alone.
-constexpr std::size_t key_bytes = 32;
+constexpr std::size_t hashed_bytes = 32;
 
 constexpr std::uint64_t whole_pages(std::uint64_t size) {
     return (size + page_size - 1) & ~(page_size - 1);
@@ -122,8 +122,7 @@ TranslationStore::TranslationStore(const fs::path& folder, const std::string& na
                                    std::uint64_t cache_base, std::size_t chunk_room)
     : chunk_room_(chunk_room),
       file_(folder / (name + std::string(extension))),
-      cache_base_(cache_base),
-      places_(1 << 16) {
+      cache_base_(cache_base) {
     read();
 }
 
@@ -133,14 +132,15 @@ TranslationStore::~TranslationStore() {
     if (fresh_ != nullptr) munmap(fresh_, chunk_room_);
 }
 
-std::uint64_t TranslationStore::key_of(const TranslationRequest& request) {
+std::uint32_t TranslationStore::hash_of(const TranslationRequest& request) {
     const std::uint64_t offset = page_offset(request.rip);
-    const auto code = request.code.subspan(offset, std::min(key_bytes, page_size - offset));
+    const auto code = request.code.subspan(offset, std::min(hashed_bytes, page_size - offset));
     const std::uint64_t seed = offset << 8 | static_cast<std::uint64_t>(request.variant) << 1 |
                                static_cast<std::uint64_t>(request.kernel_mode);
     // What cannot be moved serves at its own address alone.
     const std::uint64_t address = is_movable_address(request.rip) ? 0 : request.rip.raw << 16;
-    return XXH3_64bits_withSeed(code.data(), code.size(), seed ^ address);
+    return static_cast<std::uint32_t>(
+        XXH3_64bits_withSeed(code.data(), code.size(), seed ^ address));
 }
 
 // Reading --------------------------------------------------------------------------------------
@@ -171,37 +171,26 @@ void TranslationStore::map_chunks(int file, std::uint64_t end) {
             Entry entry;
             std::memcpy(&entry, bytes.data() + i * sizeof entry, sizeof entry);
             if (entry.offset > header.size || entry.size > header.size - entry.offset) continue;
-            insert({entry.key, chunk + entry.offset, entry.size});
+            insert(entry.hash, {chunk + entry.offset, entry.size});
         }
     }
 }
 
-void TranslationStore::insert(const Place& place) {
-    if (2 * (used_places_ + 1) > places_.size()) {
-        const std::vector<Place> old =
-            std::exchange(places_, std::vector<Place>(2 * places_.size()));
-        used_places_ = 0;
-        for (const Place& each : old)
-            if (each.record != nullptr) insert(each);
-    }
-    std::size_t at = place.key & (places_.size() - 1);
-    while (places_[at].record != nullptr) at = (at + 1) & (places_.size() - 1);
-    places_[at] = place;
-    ++used_places_;
+void TranslationStore::insert(std::uint32_t hash, std::span<const std::uint8_t> record) {
+    by_code_.add(hash, static_cast<std::uint32_t>(records_.size()));
+    records_.push_back(record);
 }
 
 std::optional<StoredBlock> TranslationStore::find(const TranslationRequest& request) const {
-    const std::uint64_t key = key_of(request);
-    for (std::size_t at = key & (places_.size() - 1); places_[at].record != nullptr;
-         at = (at + 1) & (places_.size() - 1)) {
-        const Place& place = places_[at];
-        if (place.key != key) continue;
-        auto block = unpack_block({place.record, place.size}, cache_base_);
-        if (!block || !serves(block->image, request.rip)) continue;
+    std::optional<StoredBlock> block;
+    const auto serves_for_request = [&](std::uint32_t number) {
+        block = unpack_block(records_[number], cache_base_);
+        if (!block || !serves(block->image, request.rip)) return false;
         const auto code = request.code.subspan(block->image.first_byte, block->guest_code.size());
-        if (std::equal(code.begin(), code.end(), block->guest_code.begin())) return block;
-    }
-    return {};
+        return std::equal(code.begin(), code.end(), block->guest_code.begin());
+    };
+    if (by_code_.find(hash_of(request), serves_for_request) == BlockIndex::none) return {};
+    return block;
 }
 
 // Writing --------------------------------------------------------------------------------------
@@ -226,9 +215,9 @@ void TranslationStore::add(const TranslationRequest& request, const BlockImage& 
     std::uint8_t* const at = fresh_ + fresh_size_;
     std::memcpy(at, record.data(), record.size());
     const auto size = static_cast<std::uint32_t>(record.size());
-    fresh_entries_.push_back({key_of(request), static_cast<std::uint32_t>(fresh_size_), size});
+    fresh_entries_.push_back({hash_of(request), static_cast<std::uint32_t>(fresh_size_), size});
     fresh_size_ += size;
-    insert({fresh_entries_.back().key, at, size});
+    insert(fresh_entries_.back().hash, {at, size});
 }
 
 /// Appends the chunk that grows to the file. Its records stay where they are, but become the file's

@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "hv/cpu/translate/block_index.hpp"
 #include "hv/cpu/translate/stored_block.hpp"
 #include "hv/cpu/translate/translate.hpp"
 
@@ -53,36 +54,30 @@ public:
 private:
     /// Where a record is, by the hash of the code that it begins with.
     struct Entry {
-        std::uint64_t key;
+        std::uint32_t hash;
         std::uint32_t offset;  ///< in its chunk
-        std::uint32_t size;    ///< of the record; 0: no entry
-    };
-    struct Place {
-        std::uint64_t key = 0;
-        const std::uint8_t* record = nullptr;
-        std::uint32_t size = 0;
+        std::uint32_t size;    ///< of the record
     };
     struct Mapping {
         void* address;
         std::size_t size;
     };
 
-    static std::uint64_t key_of(const TranslationRequest& request);
+    static std::uint32_t hash_of(const TranslationRequest& request);
     void read();
     void map_chunks(int file, std::uint64_t end);
     /// Not, to a file that has some, if they are fewer than `least` bytes.
     void flush(std::size_t least);
     bool append(int file, std::uint64_t at);
     std::uint64_t chunk_size() const;
-    void insert(const Place& place);
+    void insert(std::uint32_t hash, std::span<const std::uint8_t> record);
     void remove_old_files() const;
 
     const std::size_t chunk_room_;
     std::filesystem::path file_;
     std::uint64_t cache_base_;
-    /// Open addressing, at most half full.
-    std::vector<Place> places_;
-    std::size_t used_places_ = 0;
+    std::vector<std::span<const std::uint8_t>> records_;
+    BlockIndex by_code_;
     std::vector<Mapping> mappings_;
     /// The chunk that grows: its records, as they will stand in the file, and their entries.
     std::uint8_t* fresh_ = nullptr;

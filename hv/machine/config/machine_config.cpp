@@ -156,15 +156,7 @@ void MachineConfig::read_file(const std::filesystem::path& path) {
 }
 
 void MachineConfig::read_text(std::string_view text, const std::string& path) {
-    toml::table file;
-    try {
-        file = toml::parse(text, path);
-    } catch (const toml::parse_error& error) {
-        throw ConfigError(
-            fmt::format("{}:{}: {}", path, error.source().begin.line, error.description()));
-    } catch (const std::logic_error& error) {
-        throw ConfigError(fmt::format("{}: this is no TOML: {}", path, error.what()));
-    }
+    const toml::table file = parse_toml(text, path);
     const auto place = [&](const toml::source_region& source) {
         return fmt::format("{}:{}", path, source.begin.line);
     };
