@@ -13,6 +13,7 @@
 #include "hv/base/units.hpp"
 #include "hv/memory/granted_frames.hpp"
 #include "hv/memory/host_mapping.hpp"
+#include "hv/memory/machine_memory.hpp"
 
 namespace ring3 {
 
@@ -107,6 +108,11 @@ public:
         return first_mfn + static_cast<std::uint64_t>(&frame - frames_);
     }
 
+    /// What backs the frames.
+    const MachineMemory& memory() const { return memory_; }
+    /// Says that an owner's frame is about to be used.
+    void expect_use(Mfn mfn) { memory_.expect_use(index_of(mfn) * page_size); }
+
     /// Writes bytes into a frame from outside of the engine (hypercalls, back ends, the builder),
     /// and drops code translated from them. All writes of ours to guest frames go through here; a
     /// page table's or descriptor frame's only through PageTables.
@@ -154,7 +160,7 @@ private:
 
     Frames total_;
     Frames free_;
-    HostMapping memory_;
+    MachineMemory memory_;
     HostMapping frame_memory_;
     HostMapping m2p_memory_;
     Frame* frames_;

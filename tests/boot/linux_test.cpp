@@ -59,6 +59,7 @@ TEST(DebianKernel, gives_the_same_digest_whatever_the_engine_settings) {
           std::string("engine.block_limit=0"), std::string("engine.code_cache_mib=4"),
           std::string("engine.keep_lookups=false"), std::string("engine.stack_page=false"),
           std::string("engine.kept_spaces=1"), std::string("engine.kept_spaces=16"),
+          std::string("engine.windows_after=0"), std::string("engine.windows_after=1"),
           std::string("engine.take_exits=false"), std::string("engine.move_blocks=false"),
           std::string("engine.count_blocks=true"), all_off}) {
         EXPECT_EQ(digest_of(run_ring3(arguments + "--set " + setting)), reference) << setting;

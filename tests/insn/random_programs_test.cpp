@@ -70,6 +70,28 @@ std::vector<std::unique_ptr<Candidate>> candidates(IsaLevel level) {
     add("a small cache of code",
         [](TranslatorSettings& s) { s.code_cache_bytes = std::size_t{256} << 10; });
     add("host without BMI2", [](TranslatorSettings& s) { s.baseline_host = true; });
+    const auto add_user = [&](const char* name, auto change) {
+        add(name, change);
+        all.back()->guest.state.kernel_mode = false;
+    };
+    add_user("user mode", [](TranslatorSettings&) {});
+    add_user("windows", [](TranslatorSettings& s) { s.windows_after = 1; });
+    add_user("windows, block_limit 8", [](TranslatorSettings& s) {
+        s.windows_after = 1;
+        s.block_limit = 8;
+    });
+    add_user("windows, no merged look-ups", [](TranslatorSettings& s) {
+        s.windows_after = 1;
+        s.merges = false;
+    });
+    add_user("windows, a small cache of code", [](TranslatorSettings& s) {
+        s.windows_after = 1;
+        s.code_cache_bytes = std::size_t{256} << 10;
+    });
+    add_user("windows, host without BMI2", [](TranslatorSettings& s) {
+        s.windows_after = 1;
+        s.baseline_host = true;
+    });
     return all;
 }
 
@@ -191,14 +213,15 @@ private:
     }
 
     void compare_fault(const Trace::Fault& fault, const Exit& exit, std::uint64_t retired) {
-        constexpr std::uint32_t user_bit = 4;  // a guest kernel's own is cleared
+        constexpr std::uint32_t user_bit = 4;
         if (retired != fault.retired) differs("retired", fault.retired, retired);
         if (exit.reason != Exit::Reason::exception || exit.vector != fault.vector) {
             note(describe(exit) +
                  fmt::format(", native vector {} at {:x}", fault.vector, fault.address));
         } else if (fault.vector == 14) {
             if (exit.address != fault.address) differs("address", fault.address, exit.address);
-            const std::uint32_t native = fault.error_code & ~user_bit;
+            const std::uint32_t native = guest_.state.kernel_mode ? fault.error_code & ~user_bit
+                                                                  : fault.error_code | user_bit;
             if (exit.error_code != native) differs("error code", native, exit.error_code);
         }
     }

@@ -307,7 +307,7 @@ TEST_F(Vcpus, run_through_more_pages_than_are_remembered) {
 
 TEST(VcpuContexts, are_made_once_and_go_with_their_domain) {
     FrameTable frames{Frames{16}};
-    VcpuContexts contexts(frames, nullptr, 0x1234, true, 1);
+    VcpuContexts contexts(frames, nullptr, 0x1234, true, 1, 0);
     CpuState state;
     state.domain = DomainId{1};
     VcpuContext& first = contexts.of(state);

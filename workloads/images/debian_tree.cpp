@@ -80,7 +80,13 @@ void write_debian_tree(const DebianTree& tree, const fs::path& tar, const fs::pa
     command.insert(command.end(), {"", tar.string(),
                                    fmt::format("deb [trusted=yes] copy://{} ./",
                                                (scratch / "packages").string())});
-    Process process{command, "/", {}, {fmt::format("SOURCE_DATE_EPOCH={}", tree.made_at_s)}};
+    // Its helpers are Debian's Python programs: another Python that the user has may be slow to
+    // start, hundreds of times.
+    Process process{command,
+                    "/",
+                    {},
+                    {fmt::format("SOURCE_DATE_EPOCH={}", tree.made_at_s),
+                     "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}};
     read_all(process.output());
     try {
         process.wait();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "workloads/images/process.hpp"
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <sstream>
+#include <string_view>
 #include <system_error>
 
 #include <fcntl.h>
@@ -25,9 +26,15 @@ namespace {
 /// The environment of this process, but in the C locale: the tools' messages are read by us.
 std::vector<std::string> child_environment(const std::vector<std::string>& added) {
     std::vector<std::string> variables;
-    for (char** variable = environ; *variable != nullptr; ++variable)
-        if (std::strncmp(*variable, "LC_", 3) != 0 && std::strncmp(*variable, "LANGUAGE=", 9) != 0)
-            variables.emplace_back(*variable);
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        const std::string_view each = *variable;
+        const auto names_it = [each](std::string_view other) {
+            return each.starts_with(other.substr(0, other.find('=') + 1));
+        };
+        if (!each.starts_with("LC_") && !each.starts_with("LANGUAGE=") &&
+            std::ranges::none_of(added, names_it))
+            variables.emplace_back(each);
+    }
     variables.emplace_back("LC_ALL=C.UTF-8");
     variables.insert(variables.end(), added.begin(), added.end());
     return variables;

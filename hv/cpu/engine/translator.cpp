@@ -28,6 +28,10 @@ TranslatorSettings read_settings(Params& params) {
         "keep_lookups", true, "a look-up serves operands behind others, to the end of the block");
     settings.has_stack_page = params.boolean(
         "stack_page", true, "the page that RSP points to is found without a look-up");
+    settings.windows_after = static_cast<std::uint64_t>(
+        params.integer("windows_after", 300'000'000, {0, 1'000'000'000'000},
+                       "user instructions behind which the host's MMU translates for an address "
+                       "space; 0: it never does"));
     settings.kept_spaces = static_cast<std::size_t>(
         params.integer("kept_spaces", 4, {1, 16},
                        "address spaces of a vCPU whose TLBs are kept while it is in another"));

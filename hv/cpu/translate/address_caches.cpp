@@ -61,10 +61,47 @@ void AddressCaches::use(const CpuState& state) {
         } else {
             empty(m);
         }
+        if (m == 0) begin_user_space();
         modes_[m].root = roots[m];
         modes_[m].is_lost = false;
     }
     show_mode();
+}
+
+void AddressCaches::begin_user_space() {
+    give_up_windows();
+    gave_up_windows_ = false;
+    user_insns_ = 0;
+}
+
+void AddressCaches::map_in_window(Vaddr page, const WalkResult& found) {
+    constexpr std::uint64_t reach = 16;
+    if (found.mfn == invalid_mfn) return;
+    const PageRun run = run_around(frames_, mode().root, page, found, domain_, reach);
+    for (std::uint64_t i = 0; i < run.pages; ++i) see(run.first.raw + i * page_size);
+    windows_->map(page, run);
+}
+
+/// A program that goes on mapping and unmapping takes more time for its windows than they save.
+bool AddressCaches::has_worn_windows() const {
+    // Some 20 us of the host's time, and what a program may map before it runs on.
+    constexpr std::uint64_t insns_of_a_page = 40'000, pages_at_first = 25'000;
+    if (windows_ == nullptr) return false;
+    const std::uint64_t worth = (user_insns_ - windows_since_) / 2 / insns_of_a_page;
+    return windows_->is_full() || windows_->mapped() > pages_at_first + worth;
+}
+
+void AddressCaches::make_windows() {
+    windows_since_ = user_insns_;
+    windows_ = std::make_unique<Windows>(context_, frames_.memory());
+    for (auto& [page, entry] : modes_[0].pages) forget_page(0, page, entry);
+}
+
+void AddressCaches::give_up_windows() {
+    if (windows_ == nullptr) return;
+    windows_.reset();
+    gave_up_windows_ = true;
+    for (auto& [page, entry] : modes_[0].pages) forget_page(0, page, entry);
 }
 
 /// Tells the access stub where the mode's TLBs are.
@@ -113,6 +150,7 @@ WalkResult AddressCaches::data(Vaddr address, Access access) {
         walk(frames_, mode().root, address, access, domain_, table_write_assist_ && kernel_mode_);
     if (found.kind != WalkResult::Kind::mapped) return found;
     const bool has_code = found.mfn != invalid_mfn && frames_.at(found.mfn).has_code;
+    if (found.mfn != invalid_mfn) frames_.expect_use(found.mfn);
     fill(address, found, found.writable && !has_code);
     return found;
 }
@@ -163,6 +201,7 @@ void AddressCaches::forget_page(unsigned m, std::uint64_t page, FetchPage& entry
 }
 
 void AddressCaches::page_changed(Vaddr page) {
+    if (windows_ != nullptr) windows_->page_changed(page);
     if (is_stale_ || (is_lower_half_stale_ && !in_upper_half(page.raw))) return;
     const std::size_t i = Tlb::index(page.raw);
     for (unsigned m = 0; m < 2; ++m) {
@@ -184,6 +223,7 @@ void AddressCaches::page_changed(Vaddr page) {
 }
 
 void AddressCaches::empty(unsigned m) {
+    if (m == 0 && windows_ != nullptr) windows_->empty();
     Tlb& t = context_.tlb[m];
     t.read_tag.fill(0);
     t.write_tag.fill(0);
@@ -237,6 +277,7 @@ void AddressCaches::empty_stale() {
 }
 
 void AddressCaches::region_changed(Vaddr first, std::uint64_t pages) {
+    if (windows_ != nullptr) windows_->region_changed(first, pages);
     // Told one by one a region of this size costs as much as what it would save.
     constexpr std::uint64_t few_pages = 32;
     if (pages <= few_pages) {
@@ -266,6 +307,7 @@ void AddressCaches::root_lost(Mfn root) {
 
 void AddressCaches::drop_frame(Mfn frame, Access right) {
     if (is_stale_) return;
+    if (windows_ != nullptr) windows_->drop_frame(frames_.at(frame).host, right);
     const auto host = reinterpret_cast<std::uint64_t>(frames_.at(frame).host);
     for (unsigned m = 0; m < 2; ++m) {
         Tlb& t = context_.tlb[m];

@@ -5,12 +5,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "hv/base/units.hpp"
 #include "hv/cpu/state.hpp"
 #include "hv/cpu/translate/context.hpp"
+#include "hv/cpu/translate/windows.hpp"
 #include "hv/memory/frame_table.hpp"
 #include "hv/memory/walk.hpp"
 
@@ -62,6 +64,21 @@ public:
     /// From now on an indirect branch to `rip` enters at `entry`.
     void remember_jump(Vaddr rip, std::uint64_t entry);
 
+    /// Of the user address space; null: it has none.
+    Windows* windows() const { return windows_.get(); }
+    /// Maps a page that data() found there, and what is around it.
+    void map_in_window(Vaddr page, const WalkResult& found);
+    /// Gives it some. Blocks that do without are not entered any more.
+    void make_windows();
+    /// Takes them back, until it is another address space.
+    void give_up_windows();
+    bool gave_up_windows() const { return gave_up_windows_; }
+    /// Whether they cost more than they can be worth.
+    bool has_worn_windows() const;
+    /// User instructions retired in this address space.
+    std::uint64_t user_insns() const { return user_insns_; }
+    void count_user_insns(std::uint64_t more) { user_insns_ += more; }
+
     void page_changed(Vaddr page);
     void region_changed(Vaddr first, std::uint64_t pages);
     /// What was derived in the upper half is kept for a root that has the same there.
@@ -70,6 +87,7 @@ public:
     void refresh() {
         if (is_stale_ || is_lower_half_stale_) [[unlikely]]
             empty_stale();
+        if (windows_ != nullptr && !kernel_mode_) windows_->settle();
     }
     /// Everything; done at once only in name, before the next use of any of it: a vCPU that does
     /// not run may be told many times.
@@ -118,6 +136,7 @@ private:
     Mode& mode() { return modes_[kernel_mode_ ? 1 : 0]; }
     Tlb& tlb() { return context_.tlb[kernel_mode_ ? 1 : 0]; }
     void empty_stale();
+    void begin_user_space();
     void see(std::uint64_t page);
     void fill(Vaddr address, const WalkResult& found, bool store);
     void fill_second(Vaddr page, const WalkResult& found, bool store);
@@ -136,6 +155,9 @@ private:
     Mode modes_[2];
     bool kernel_mode_ = true;
     bool table_write_assist_ = false;
+    std::unique_ptr<Windows> windows_;
+    bool gave_up_windows_ = false;
+    std::uint64_t user_insns_ = 0, windows_since_ = 0;
     bool is_stale_ = true;
     bool is_lower_half_stale_ = false;
     const DomainId domain_;

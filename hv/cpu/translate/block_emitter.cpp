@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cstddef>
+#include <cstring>
 #include <utility>
 
 #include "hv/base/check.hpp"
@@ -47,7 +48,7 @@ BlockEmitter::BlockEmitter(const TranslationRequest& request, const HostFeatures
     out_of_budget_ = a_.newLabel();
     // An instruction that straddles depends on a second page.
     out_.is_movable = is_movable_address(request.rip) && request.code.size() == page_size &&
-                      request.counter == nullptr;
+                      request.counter == nullptr && !request.has_windows;
 }
 
 void BlockEmitter::relocate(Relocation::Kind kind, std::size_t array) {
@@ -277,9 +278,57 @@ void BlockEmitter::check(const MemoryOperand& m, int stack_delta, unsigned size,
     cold_.push_back(cold);
 }
 
+/// Whether the current instruction's operands are looked for in windows.
+bool BlockEmitter::uses_windows() const {
+    if (!request_.has_windows || request_.variant != Variant::normal) return false;
+    return !request_.windowless->contains(rip_.raw);
+}
+
+/// RCX = distance from the address in R11 to its window. Which region that is, is learnt
+/// (TranslatorCore::learn_region); until then the check fails.
+int BlockEmitter::find_window(bool flags_live, asmjit::Label failed) {
+    constexpr std::size_t slot = offsetof(Context, regions);
+    const auto region = context_word(slot + offsetof(RegionSlot, region), 4);
+    const auto last_word = [this] { return static_cast<std::uint16_t>(a_.offset() - 4); };
+    WindowSite site;
+    site.check = static_cast<std::uint16_t>(a_.offset());
+    if (!flags_live) {
+        if (host_.bmi2) {
+            a_.rorx(rcx, r11, 32);
+        } else {
+            a_.mov(rcx, r11);
+            a_.shr(rcx, 32);
+        }
+        a_.cmp(ecx, region);
+        site.region = last_word();
+        a_.jne(failed);
+    } else {
+        auto hit = a_.newLabel();
+        a_.mov(rcx, context_word(slot + offsetof(RegionSlot, negated_start)));
+        site.region = last_word();
+        a_.lea(rcx, x86::ptr(r11, rcx));
+        if (host_.bmi2) {
+            a_.rorx(rcx, rcx, 32);
+        } else {
+            a_.mov(context_word(offsetof(Context, scratch)), rcx);
+            a_.mov(ecx, context_word(offsetof(Context, scratch) + 4, 4));
+        }
+        a_.short_().jecxz(ecx, hit);
+        a_.jmp(failed);
+        a_.bind(hit);
+    }
+    a_.mov(rcx, context_word(slot + offsetof(RegionSlot, distance)));
+    site.distance = last_word();
+    out_.windows.push_back(site);
+    return static_cast<int>(out_.windows.size()) - 1;
+}
+
 /// The same for the address in R11.
 void BlockEmitter::check_r11(Cold cold, unsigned size, bool write, bool flags_live) {
-    if (!flags_live) {
+    if (uses_windows()) {
+        cold.left = Cold::Left::address;
+        cold.window = find_window(flags_live, cold.entry);
+    } else if (!flags_live) {
         cold.left = Cold::Left::tagged;
         access_dead(size, write, cold.entry);
     } else if (host_.bmi2) {
@@ -323,7 +372,12 @@ std::int32_t BlockEmitter::find_span(const MemoryOperand& span, bool flags_live,
                                      asmjit::Label failed) {
     if (access_constant(span, span.write, flags_live, failed)) return place_.displacement;
     address(span, 0);
-    if (!flags_live && has_stack_page(span, flags_live)) {
+    if (uses_windows()) {
+        const auto check = a_.newLabel(), other = a_.newLabel();
+        a_.bind(check);
+        const auto info = AccessInfo::make(span.size, span.write, 0).raw;
+        cold_windows_.push_back({other, check, failed, info, find_window(flags_live, other)});
+    } else if (!flags_live && has_stack_page(span, flags_live)) {
         find_stack_span(span, failed);
     } else if (!flags_live) {
         access_dead(span.size, span.write, failed);
@@ -421,6 +475,7 @@ void BlockEmitter::access_live_bmi2(unsigned size, bool write, asmjit::Label fai
 
 /// Whether Tlb::StackPage is asked for the operand first.
 bool BlockEmitter::has_stack_page(const MemoryOperand& m, bool flags_live) const {
+    if (uses_windows()) return false;
     const bool is_sized = std::has_single_bit(m.size) && m.size < 1u << StubAddresses::sizes;
     return request_.has_stack_page && m.base == static_cast<int>(Gpr::rsp) &&
            m.index == no_register && !m.fs && !m.gs && !m.address32 && (!flags_live || is_sized);
@@ -528,6 +583,10 @@ void BlockEmitter::cold_access(const Cold& cold) {
     }
     // The instruction may fault, or be done in C++: from here on flags are the guest's.
     if (cold.flags_in_scratch) restore_saved_flags();
+    if (cold.window != no_window) {
+        cold_window(cold.info, cold.resume, cold.window);
+        return;
+    }
     if (const std::uint64_t stub = short_stub(cold)) {
         a_.lea(rcx, x86::ptr(cold.resume));
         jump_to_stub(stub);
@@ -545,6 +604,19 @@ void BlockEmitter::cold_access(const Cold& cold) {
     a_.bind(found);
     a_.lea(r11, x86::ptr(r11, -cold.displacement));
     a_.jmp(cold.resume);
+}
+
+/// A check in windows that has failed: the first time C++ looks which region it is. For one
+/// operand, `resume` is where its host address is wanted.
+WindowSite& BlockEmitter::cold_window(std::uint32_t info, asmjit::Label resume, int window) {
+    WindowSite& site = out_.windows[static_cast<std::size_t>(window)];
+    site.failed = static_cast<std::uint16_t>(a_.offset());
+    a_.mov(context_word(offsetof(Context, access_info), 4), info);
+    a_.lea(rcx, x86::ptr(resume));
+    jump_to_stub(stubs_.open_window);
+    site.jump = static_cast<std::uint16_t>(a_.offset() - 4);
+    site.resume = static_cast<std::uint16_t>(code_.labelOffset(resume));
+    return site;
 }
 
 void BlockEmitter::cold_group(const ColdGroup& cold) {
@@ -573,6 +645,12 @@ void BlockEmitter::cold_paths() {
             a_.lea(budget, x86::ptr(budget, static_cast<std::int32_t>(exit.rest)));
         }
         go_to(exit.target, exit.variant);
+    }
+    for (const unsigned number : cold_links_) leave_by_link(number);
+    for (const auto& cold : cold_windows_) {
+        a_.bind(cold.entry);
+        cold_window(cold.info, cold.check, cold.window).way_out =
+            static_cast<std::uint16_t>(code_.labelOffset(cold.failed));
     }
     a_.bind(out_of_budget_);
     a_.lea(budget, x86::ptr(budget, static_cast<std::int32_t>(insns_)));
@@ -636,19 +714,44 @@ void BlockEmitter::go_to(Vaddr target, Variant variant) {
         jump_to_stub(request_.variant == Variant::bounced ? stubs_.bounced : stubs_.miss);
         return;
     }
-    if (page_of(target) != request_.page) {
+    if (!is_linked_to(target)) {
         jump_through_cache(target);
         return;
     }
-    // jmp rel32 to what follows, until the target is known.
-    const auto number = static_cast<std::uint32_t>(out_.links.size());
-    HV_CHECK(number < 1u << LinkNumber::bits, "a block has few ways out");
-    const std::uint8_t jump[5] = {0xe9, 0, 0, 0, 0};
-    out_.links.push_back({static_cast<std::uint16_t>(a_.offset() + 1),
-                          static_cast<std::uint16_t>(page_offset(target)), variant});
+    constexpr std::uint8_t jump[] = {0xe9, 0, 0, 0, 0};
     embed(jump, sizeof jump);
+    leave_by_link(add_link(target, variant));
+}
+
+/// Whether a branch to there can be linked.
+bool BlockEmitter::is_linked_to(Vaddr target) const {
+    const bool is_linked =
+        request_.variant == Variant::normal || request_.variant == Variant::unmerged;
+    return is_linked && page_of(target) == request_.page;
+}
+
+/// The last bytes emitted are the rel32 of a branch that can be linked.
+unsigned BlockEmitter::add_link(Vaddr target, Variant variant) {
+    const auto number = static_cast<unsigned>(out_.links.size());
+    HV_CHECK(number < 1u << LinkNumber::bits, "a block has few ways out");
+    out_.links.push_back({static_cast<std::uint16_t>(a_.offset() - 4),
+                          static_cast<std::uint16_t>(page_offset(target)), variant});
+    return number;
+}
+
+/// Where the branch leads until its target is known.
+void BlockEmitter::leave_by_link(unsigned number) {
+    out_.links[number].unlinked = static_cast<std::uint16_t>(a_.offset());
     mark_link(number);
     jump_to_stub(stubs_.link);
+}
+
+/// A conditional branch to where is_linked_to().
+void BlockEmitter::go_if(x86::CondCode condition, Vaddr target) {
+    const std::uint8_t jump[] = {
+        0x0f, static_cast<std::uint8_t>(0x80 | static_cast<unsigned>(condition)), 0, 0, 0, 0};
+    embed(jump, sizeof jump);
+    cold_links_.push_back(add_link(target, Variant::normal));
 }
 
 Translation BlockEmitter::finish() {
@@ -668,6 +771,10 @@ Translation BlockEmitter::finish() {
     HV_CHECK(
         code_.copyFlattenedData(out_.host_code.data(), out_.host_code.size()) == asmjit::kErrorOk,
         "emitted code could not be copied");
+    for (const LinkSite& link : out_.links) {
+        const std::int32_t distance = link.unlinked_distance();
+        std::memcpy(out_.host_code.data() + link.host_offset, &distance, sizeof distance);
+    }
     return std::move(out_);
 }
 

@@ -44,6 +44,7 @@ public:
     Translation finish();
 
 private:
+    static constexpr int no_window = -1;
     struct Cold {
         asmjit::Label entry, resume;
         std::uint32_t info = 0;
@@ -59,6 +60,7 @@ private:
         bool write = false;
         std::uint64_t address = 0;      // of a constant one, for Left::nothing
         bool is_near_code = false;      // which is relative to RIP
+        int window = no_window;         // its WindowSite
         std::int32_t displacement = 0;  // what the operand adds to R11
     };
     /// Where a block goes on in its cold part: with `rest` instructions given back to the budget.
@@ -78,6 +80,12 @@ private:
     struct ColdGroup {
         asmjit::Label entry, resume, failed;
         std::uint32_t info = 0;
+    };
+    /// A group whose region is not known, or another one.
+    struct ColdWindow {
+        asmjit::Label entry, check, failed;
+        std::uint32_t info = 0;
+        int window = no_window;
     };
     struct ColdFpu {
         asmjit::Label entry, resume;
@@ -117,6 +125,8 @@ private:
     bool access_constant(const MemoryOperand& m, bool write, bool flags_live, asmjit::Label failed);
     void check(const MemoryOperand& m, int stack_delta, unsigned size, bool write, bool flags_live);
     Cold cold_path(unsigned size, bool write);
+    bool uses_windows() const;
+    int find_window(bool flags_live, asmjit::Label failed);
     void check_r11(Cold cold, unsigned size, bool write, bool flags_live);
     void find_group(const PlannedInsn& planned, bool flags_live);
     std::int32_t find_span(const MemoryOperand& span, bool flags_live, asmjit::Label failed);
@@ -126,11 +136,16 @@ private:
     void restore_saved_flags();
     void cold_paths();
     void cold_access(const Cold& cold);
+    WindowSite& cold_window(std::uint32_t info, asmjit::Label resume, int window);
     void cold_group(const ColdGroup& cold);
     void untag(Cold::Left left, bool write);
     std::uint64_t short_stub(const Cold& cold) const;
     asmjit::Label side_exit(Vaddr target, unsigned rest, Variant variant = Variant::normal);
     void go_to(Vaddr target, Variant variant);
+    bool is_linked_to(Vaddr target) const;
+    unsigned add_link(Vaddr target, Variant variant);
+    void leave_by_link(unsigned number);
+    void go_if(x86::CondCode condition, Vaddr target);
 
     void plain(const Insn& insn, bool flags_live);
     bool plain_in_slot(const Insn& insn);
@@ -163,6 +178,8 @@ private:
     Translation out_;
     std::vector<Cold> cold_;
     std::vector<ColdFpu> cold_fpu_;
+    std::vector<unsigned> cold_links_;  // by number
+    std::vector<ColdWindow> cold_windows_;
     std::vector<ColdGroup> cold_groups_;
     std::vector<SideExit> side_exits_;
     asmjit::Label out_of_budget_;
@@ -176,6 +193,7 @@ private:
     std::int32_t group_displacement_ = 0;                  // of the current operand, from R11
     bool fpu_present_ = false;                             // this block has checked already
     bool ended_ = false;
+    Vaddr rip_{};  // of the current instruction
     /// What displacements relative to RIP count from: the instruction behind the current one, or
     /// for a group's span the page.
     Vaddr origin_{};

@@ -12,7 +12,8 @@ namespace {
 
 std::uint32_t hash_of(std::uint64_t rip, const BlockKey& key) {
     std::uint64_t h = rip * 0x9e37'79b9'7f4a'7c15u;
-    h ^= (key.frame.raw << 8 | static_cast<std::uint64_t>(key.variant) << 1 |
+    h ^= (key.frame.raw << 8 | static_cast<std::uint64_t>(key.has_windows) << 7 |
+          static_cast<std::uint64_t>(key.variant) << 1 |
           static_cast<std::uint64_t>(key.kernel_mode)) *
          0xc2b2'ae3d'27d4'eb4fu;
     h ^= h >> 29;
@@ -92,6 +93,7 @@ Block& BlockTable::add(const BlockKey& key, const BlockImage& image) {
     block.linked = {std::pmr::polymorphic_allocator<Block::Linked>(&arena_).allocate(links), links};
     std::uninitialized_value_construct(block.linked.begin(), block.linked.end());
     block.relocations = copy(image.relocations);
+    block.windows = copy(image.windows);
     relocate(cache_.append(image.host_code), image, {key.rip, block.host_base, number});
     by_host_.emplace_back(block.host_base, number);
     for (const Mfn frame : {key.frame, key.second_frame}) {
@@ -105,6 +107,12 @@ Block& BlockTable::add(const BlockKey& key, const BlockImage& image) {
     blocks_.push_back(&block);
     ++size_;
     return block;
+}
+
+void BlockTable::set_region(const Block& block, const WindowSite& site, std::size_t slot) {
+    for (const std::uint16_t offset : {site.region, site.distance})
+        cache_.add_to_word(block.host_base + offset,
+                           static_cast<std::uint32_t>(slot * sizeof(RegionSlot)));
 }
 
 void BlockTable::link(LinkNumber number, Block& to) {
@@ -121,8 +129,8 @@ void BlockTable::link(LinkNumber number, Block& to) {
 void BlockTable::unlink(LinkNumber number) {
     Block& from = at(number.block());
     from.linked[number.number()] = {};
-    const std::uint64_t rel32 = from.host_base + from.links[number.number()].host_offset;
-    cache_.patch_branch(rel32, rel32 + 4);
+    const LinkSite& site = from.links[number.number()];
+    cache_.patch_branch(from.host_base + site.host_offset, from.host_base + site.unlinked);
 }
 
 /// Takes a link of a block that goes away from the list of the block that it leads to.

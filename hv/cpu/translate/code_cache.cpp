@@ -57,4 +57,12 @@ void CodeCache::patch_branch(std::uint64_t rel32_address, std::uint64_t target) 
     std::memcpy(writable_ + (rel32_address - base()), &distance, sizeof distance);
 }
 
+void CodeCache::add_to_word(std::uint64_t address, std::uint32_t more) {
+    std::uint8_t* const at = writable_ + (address - base());
+    std::uint32_t word = 0;
+    std::memcpy(&word, at, sizeof word);
+    word += more;
+    std::memcpy(at, &word, sizeof word);
+}
+
 }  // namespace ring3

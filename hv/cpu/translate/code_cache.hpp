@@ -28,6 +28,8 @@ public:
     std::span<std::uint8_t> append(std::span<const std::uint8_t> code);
     /// Makes the rel32 of a branch at this address lead to `target`.
     void patch_branch(std::uint64_t rel32_address, std::uint64_t target);
+    /// Adds to the 32 bits at this address.
+    void add_to_word(std::uint64_t address, std::uint32_t more);
     /// Forgets all code behind the first `kept` bytes.
     void truncate(std::size_t kept) { used_ = kept; }
     std::size_t used() const { return used_; }

@@ -82,6 +82,25 @@ struct JumpTable {
     static constexpr Entry unused(std::size_t i) { return {i == 0 ? 1u : 0u, 0}; }
 };
 
+/// What blocks that use windows know of a region of 4 GiB (windows.hpp).
+struct RegionSlot {
+    static constexpr std::size_t count = 64;
+    /// No address that is canonical is in it.
+    static constexpr std::uint64_t no_region = 0x8000'0000;
+
+    std::uint64_t region;         ///< address >> 32
+    std::uint64_t negated_start;  ///< of the region
+    std::uint64_t distance;       ///< from guest addresses to the window's
+    std::uint64_t unused;
+
+    /// Slot 0 belongs to code that has not yet met its region.
+    static std::size_t index(std::uint64_t region) { return 1 + region % (count - 1); }
+    static RegionSlot make(std::uint64_t region, const std::byte* window) {
+        return {region, 0 - (region << 32),
+                reinterpret_cast<std::uint64_t>(window) - (region << 32), 0};
+    }
+};
+
 /// Names one way out of a block: what Context::link holds.
 struct LinkNumber {
     static constexpr unsigned bits = 8;
@@ -156,6 +175,10 @@ struct alignas(64) Context {
 
     std::uint64_t tag_mask;   ///< Tlb::index_mask >> 3 << 12: PEXT mask of an address' TLB index
     std::uint64_t page_mask;  ///< ~0xfff
+    std::array<RegionSlot, RegionSlot::count> regions;
+    /// The scratch registers, and the address, where the host's MMU refused an access.
+    std::uint64_t refused_r11, refused_rcx, refused_address;
+    std::uint64_t refused_write;  ///< 1: it was a store
     /// The bits that are 0 in a place in a page that is aligned to 1 << i.
     std::array<std::uint64_t, 6> place_mask;
     std::uint64_t sign_mask;  ///< bit 63

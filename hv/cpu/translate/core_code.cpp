@@ -85,11 +85,13 @@ std::optional<Insn> TranslatorCore::insn_at(Vaddr rip, bool kernel_mode, Exit& f
     return insn;
 }
 
-Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Exit& fault) {
+Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Exit& fault,
+                                bool has_windows) {
     BlockKey key;
     key.rip = rip;
     key.kernel_mode = kernel_mode;
     key.variant = variant;
+    key.has_windows = has_windows && (variant == Variant::normal || variant == Variant::unmerged);
     std::size_t size = 0;
     const std::uint8_t* const code = code_at(rip, size, key, fault);
     if (code == nullptr) return nullptr;
@@ -99,6 +101,8 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     request.rip = rip;
     request.kernel_mode = kernel_mode;
     request.variant = variant;
+    request.has_windows = key.has_windows;
+    request.windowless = &windowless_;
     request.max_insns = 1;
     // What follows a group that was looked up in vain may be merged again.
     constexpr unsigned unmerged_limit = 16;
@@ -236,7 +240,8 @@ void TranslatorCore::forget_domain(DomainId domain) { contexts_.forget(domain); 
 
 void TranslatorCore::keep_translations_in(const std::filesystem::path& folder) {
     const std::string build = build_id();
-    if (!settings_.keeps_translations || build.empty()) return;
+    // What counts holds the addresses of its counters.
+    if (!settings_.keeps_translations || settings_.counts_blocks || build.empty()) return;
     // All that a translation depends on beside the guest's code. Jumps to stubs are kept as
     // distances: the stubs must stand where they stood.
     const std::string basis = fmt::format(

@@ -23,6 +23,8 @@ EngineProfile TranslatorCore::profile() const {
     count("bytes of code cache used", cache_.used());
     count("code cache emptied", statistics_.emptied);
     count("page walks after TLB misses", statistics_.walks);
+    count("address spaces given windows", statistics_.windows);
+    count("windows given up", statistics_.windows_given_up);
     for (std::size_t i = 0; i < leave_causes.size(); ++i)
         count(std::string("exits: ") + leave_causes[i], statistics_.leaves[i]);
     for (const auto& [place, block] : block_counts_) profile.blocks.push_back(block);

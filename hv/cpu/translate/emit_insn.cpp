@@ -55,6 +55,7 @@ bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_be
     const Insn& insn = *planned.insn;
     const Vaddr behind = request_.page + (planned.offset + insn.length);
     const bool live = live_before != 0;
+    rip_ = request_.page + planned.offset;
     origin_ = behind;
     operand_ = 0;
     ++emitted_;
@@ -122,6 +123,11 @@ bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_be
             if (emitted_ < insns_) {
                 a_.j(condition, side_exit(target, insns_ - emitted_));
                 return true;
+            }
+            if (is_linked_to(target)) {
+                go_if(condition, target);
+                go_to(behind);
+                return false;
             }
             auto taken = a_.newLabel();
             a_.j(condition, taken);

@@ -20,7 +20,8 @@ constexpr std::size_t signal_stack_size = 64 * 1024;
 
 struct Running {
     Context* context = nullptr;
-    std::uint64_t first = 0, last = 0, stub = 0;
+    std::uint64_t first = 0, last = 0;
+    std::uint64_t trap = 0, refused = 0;  // stubs
 };
 thread_local Running running;
 thread_local std::unique_ptr<std::byte[]> signal_stack;
@@ -41,7 +42,14 @@ void on_signal(int signal, siginfo_t* info, void* raw) {
     if (running.context != nullptr && at >= running.first && at < running.last) {
         running.context->site = at;
         running.context->trap_vector = vector_of(state);
-        rip = static_cast<greg_t>(running.stub);
+        rip = static_cast<greg_t>(running.trap);
+        constexpr std::uint32_t page_fault = 14;
+        if (running.context->trap_vector == page_fault) {
+            running.context->refused_address = reinterpret_cast<std::uint64_t>(info->si_addr);
+            running.context->refused_write =
+                static_cast<std::uint64_t>(state.uc_mcontext.gregs[REG_ERR]) >> 1 & 1;
+            rip = static_cast<greg_t>(running.refused);
+        }
         // Resume, alignment checking and single-stepping are never the host's business here.
         return;
     }
@@ -84,10 +92,10 @@ void use_signal_stack() {
 
 }  // namespace
 
-TrapScope::TrapScope(std::uint64_t first, std::uint64_t last, std::uint64_t trap_stub) {
+TrapScope::TrapScope(std::uint64_t first, std::uint64_t last, const Stubs& stubs) {
     install_once();
     use_signal_stack();
-    running = {nullptr, first, last, trap_stub};
+    running = {nullptr, first, last, stubs.trap, stubs.refused};
 }
 
 void TrapScope::belong_to(Context& context) { running.context = &context; }

@@ -6,14 +6,15 @@
 #include <cstdint>
 
 #include "hv/cpu/translate/context.hpp"
+#include "hv/cpu/translate/stubs.hpp"
 
 namespace ring3 {
 
-/// While it lives, this thread's signals inside of translated code go to the trap stub.
+/// While it lives, this thread's signals inside of translated code go to the stubs.
 class TrapScope {
 public:
     /// Code in [first, last) is translated code.
-    TrapScope(std::uint64_t first, std::uint64_t last, std::uint64_t trap_stub);
+    TrapScope(std::uint64_t first, std::uint64_t last, const Stubs& stubs);
     ~TrapScope();
     TrapScope(const TrapScope&) = delete;
     TrapScope& operator=(const TrapScope&) = delete;

@@ -12,8 +12,6 @@ namespace {
 
 constexpr int rsp = static_cast<int>(Gpr::rsp);
 
-/// Longest span of a group: the longer, the likelier it crosses a page.
-constexpr std::int64_t longest_span = 128;
 /// Longest jump that a block follows.
 constexpr std::int64_t longest_jump = 1024;
 
@@ -173,7 +171,7 @@ struct Group {
     std::vector<std::pair<std::size_t, std::int64_t>> members;
 
     /// False: it would become too long.
-    bool take(std::size_t i, const Place& place, std::int64_t moved) {
+    bool take(std::size_t i, const Place& place, std::int64_t moved, std::int64_t longest_span) {
         const std::int64_t at =
             place.operand.displacement + (place.operand.base == rsp ? moved : 0);
         const std::int64_t new_low = std::min(low, at);
@@ -187,9 +185,13 @@ struct Group {
     }
 };
 
+bool is_apart(const PlannedInsn& p, const PlanSettings& settings) {
+    return std::ranges::find(settings.apart, p.offset) != settings.apart.end();
+}
+
 /// The operands that share a look-up with that of block[first].
 Group members_of(const std::vector<PlannedInsn>& block, std::size_t first, const Place& leader,
-                 bool keeps_lookups) {
+                 const PlanSettings& settings) {
     Group group;
     group.span = leader.operand;
     group.low = leader.operand.displacement;
@@ -198,11 +200,11 @@ Group members_of(const std::vector<PlannedInsn>& block, std::size_t first, const
     std::int64_t moved = 0;
     for (std::size_t i = first; i < block.size(); ++i) {
         const Insn& insn = *block[i].insn;
-        const auto place = place_of(block[i]);
+        const auto place = is_apart(block[i], settings) ? std::nullopt : place_of(block[i]);
         const bool is_like = place && block[i].merge == PlannedInsn::Merge::none &&
                              has_same_registers(place->operand, leader.operand);
-        const bool is_taken = is_like && group.take(i, *place, moved);
-        if (!is_taken && !keeps_lookups && (place || !spares_scratch(insn))) break;
+        const bool is_taken = is_like && group.take(i, *place, moved, settings.longest_span);
+        if (!is_taken && !settings.keeps_lookups && (place || !spares_scratch(insn))) break;
         std::uint16_t changed = insn.registers_written;
         if (leader.operand.base == rsp) {
             const auto added = added_to_rsp(insn);
@@ -228,12 +230,13 @@ bool stays(const std::vector<PlannedInsn>& block, std::size_t from, std::size_t 
 
 /// Finds the group whose first operand is block[first].
 void find_group(std::vector<PlannedInsn>& block, std::size_t first, unsigned& groups,
-                bool keeps_lookups) {
+                const PlanSettings& settings) {
     using Merge = PlannedInsn::Merge;
     if (block[first].merge != Merge::none || groups == most_groups) return;
+    if (is_apart(block[first], settings)) return;
     const auto leader = place_of(block[first]);
     if (!leader) return;
-    Group group = members_of(block, first, *leader, keeps_lookups);
+    Group group = members_of(block, first, *leader, settings);
     const bool is_constant = group.span.base == no_register && group.span.index == no_register;
     const bool fits = is_constant || group.low == static_cast<std::int32_t>(group.low);
     if (group.members.size() < 2 || !fits) return;
@@ -266,7 +269,7 @@ std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start,
     std::vector<PlannedInsn> block = extent(scan, start, settings);
     unsigned groups = 0;
     for (std::size_t i = 0; settings.merges && i < block.size(); ++i)
-        find_group(block, i, groups, settings.keeps_lookups);
+        find_group(block, i, groups, settings);
     return block;
 }
 

@@ -57,6 +57,10 @@ struct PlanSettings {
     bool follows_branches = true;  ///< else the first branch ends a block
     bool merges = true;            ///< memory operands share look-ups
     bool keeps_lookups = true;     ///< also where other operands stand between them
+    /// Bytes of a look-up: the longer, the likelier it crosses a page.
+    std::int64_t longest_span = 128;
+    /// Instructions of the page, by offset, whose operands belong to no group.
+    std::vector<std::uint32_t> apart{};
 };
 
 /// The block that starts at `start`, and its groups.

@@ -68,6 +68,7 @@ BlockImage image_of(const Translation& translation, const TranslationRequest& re
     image.sites = translation.sites;
     image.links = translation.links;
     image.relocations = translation.relocations;
+    image.windows = translation.windows;
     return image;
 }
 
@@ -107,7 +108,10 @@ void relocate(std::span<std::uint8_t> code, const BlockImage& image, const Block
         }
     }
     // Not linked yet.
-    for (const LinkSite& link : image.links) std::memset(code.data() + link.host_offset, 0, 4);
+    for (const LinkSite& link : image.links) {
+        const std::int32_t distance = link.unlinked_distance();
+        std::memcpy(code.data() + link.host_offset, &distance, sizeof distance);
+    }
 }
 
 }  // namespace ring3

@@ -17,8 +17,8 @@ constexpr int avx_components = 7;
 
 class StubEmitter {
 public:
-    StubEmitter(std::uint64_t base, AccessHelper helper, IsaLevel level)
-        : base_(base), helper_(helper), avx_(level == IsaLevel::x86_64_v3) {
+    StubEmitter(std::uint64_t base, const Helpers& helpers, IsaLevel level)
+        : base_(base), helpers_(helpers), avx_(level == IsaLevel::x86_64_v3) {
         code_.init(asmjit::Environment::host(), base);
         code_.attach(&a_);
         leave_ = a_.newLabel();
@@ -37,6 +37,14 @@ public:
         short_accesses(out.addresses);
         out.addresses.stack_group = here();
         stack_group();
+        out.addresses.open_window = here();
+        take_operand();
+        ask(helpers_.region);
+        out.addresses.other_region = here();
+        take_operand();
+        a_.jmp(access_);
+        out.refused = here();
+        refused();
         out.addresses.load_fpu = here();
         load_fpu();
         out.addresses.link = here();
@@ -356,8 +364,40 @@ private:
     void access() {
         a_.bind(access_);
         access_second();
+        ask(helpers_.access);
+    }
+
+    /// The block goes on with the answer in R11.
+    void ask(Helper helper) {
+        call(helper, Leave::access);
+        a_.mov(x86::r11, x86::rax);
+        back_to_guest();
+        a_.mov(x86::ecx, 0);
+        a_.jmp(context_word(offsetof(Context, resume)));
+    }
+
+    /// The operand at R11 of an instruction that goes on at RCX; Context::access_info is set.
+    void take_operand() {
+        a_.mov(context_word(offsetof(Context, access_address)), x86::r11);
+        a_.mov(context_word(offsetof(Context, site)), x86::rcx);
+        a_.mov(context_word(offsetof(Context, resume)), x86::rcx);
+    }
+
+    /// From the signal handler: the host's MMU refused an access at Context::site. Where it may be
+    /// made now, it is.
+    void refused() {
+        a_.mov(context_word(offsetof(Context, refused_r11)), x86::r11);
+        a_.mov(context_word(offsetof(Context, refused_rcx)), x86::rcx);
+        call(helpers_.refused, Leave::trap);
+        back_to_guest();
+        a_.mov(x86::r11, context_word(offsetof(Context, refused_r11)));
+        a_.mov(x86::rcx, context_word(offsetof(Context, refused_rcx)));
+        a_.jmp(context_word(offsetof(Context, site)));
+    }
+
+    /// Calls C++ in between; where it answers 0, the block is left for this cause.
+    void call(Helper helper, Leave cause) {
         auto no_fpu = a_.newLabel();
-        auto restored = a_.newLabel();
         auto found = a_.newLabel();
         save_guest();
         a_.cmp(context_word(offsetof(Context, fpu_absent)), 0);
@@ -366,26 +406,25 @@ private:
         save_fpu();
         a_.bind(no_fpu);
         a_.mov(x86::rdi, context_word(offsetof(Context, owner)));
-        a_.mov(x86::rax, reinterpret_cast<std::uint64_t>(helper_));
+        a_.mov(x86::rax, reinterpret_cast<std::uint64_t>(helper));
         a_.call(x86::rax);
         a_.test(x86::rax, x86::rax);
         a_.jnz(found);
-        a_.mov(context_word(offsetof(Context, leave), 4), static_cast<int>(Leave::access));
+        a_.mov(context_word(offsetof(Context, leave), 4), static_cast<int>(cause));
         // The helper may have changed vector registers: what was saved above is the guest's state.
-        auto fpu_saved = a_.newLabel();
-        a_.jmp(fpu_saved);
+        to_cpp_with_fpu_saved();
         a_.bind(found);
-        a_.mov(x86::r11, x86::rax);
+    }
+
+    /// Behind call(): leaves RAX, R11 and RCX to the caller until it has used them.
+    void back_to_guest() {
+        auto restored = a_.newLabel();
         a_.cmp(context_word(offsetof(Context, fpu_absent)), 0);
         a_.jne(restored);
         a_.mov(x86::rdi, context_word(offsetof(Context, fpu_image)));
         restore_fpu(x86::rdi);
         a_.bind(restored);
         load_guest();
-        a_.mov(x86::ecx, 0);
-        a_.jmp(context_word(offsetof(Context, resume)));
-        a_.bind(fpu_saved);
-        to_cpp_with_fpu_saved();
     }
 
     void load_fpu() {
@@ -451,7 +490,7 @@ private:
     }
 
     std::uint64_t base_;
-    AccessHelper helper_;
+    Helpers helpers_;
     bool avx_;
     asmjit::CodeHolder code_;
     x86::Assembler a_;
@@ -460,10 +499,10 @@ private:
 
 }  // namespace
 
-std::vector<std::uint8_t> make_stubs(std::uint64_t base, AccessHelper helper,
+std::vector<std::uint8_t> make_stubs(std::uint64_t base, const Helpers& helpers,
                                      const HostFeatures& host, IsaLevel level, Stubs& out) {
     HV_CHECK(level == IsaLevel::x86_64_v2 || host.avx, "the host has AVX2 where the model has");
-    return StubEmitter(base, helper, level).emit(out);
+    return StubEmitter(base, helpers, level).emit(out);
 }
 
 }  // namespace ring3

@@ -11,9 +11,13 @@
 
 namespace ring3 {
 
-/// Called for a memory operand that missed the TLB, with all guest state in the Context. Answers
-/// the operand's host address, or 0 to leave the block.
-using AccessHelper = std::uint64_t (*)(void* owner);
+/// Called from a block, with all guest state in the Context; 0: the block is left.
+using Helper = std::uint64_t (*)(void* owner);
+struct Helpers {
+    Helper access = nullptr;   ///< an operand missed the TLB; answers its host address
+    Helper region = nullptr;   ///< an address is in a region of which the check does not know
+    Helper refused = nullptr;  ///< the host's MMU refused one in a window; not 0: try again
+};
 
 struct Stubs {
     StubAddresses addresses;
@@ -24,10 +28,12 @@ struct Stubs {
     std::uint64_t lookup[2] = {};
     /// Where the signal handler sends a block that trapped.
     std::uint64_t trap = 0;
+    /// And one that the host's MMU refused an access.
+    std::uint64_t refused = 0;
 };
 
 /// Emits the stubs as they will stand at `base`.
-std::vector<std::uint8_t> make_stubs(std::uint64_t base, AccessHelper helper,
+std::vector<std::uint8_t> make_stubs(std::uint64_t base, const Helpers& helpers,
                                      const HostFeatures& host, IsaLevel level, Stubs& out);
 
 }  // namespace ring3

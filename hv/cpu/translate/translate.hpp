@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <unordered_set>
 #include <vector>
 
 #include "hv/base/units.hpp"
@@ -35,6 +36,9 @@ struct StubAddresses {
     static constexpr unsigned sizes = 6;
     std::uint64_t short_access[2][2][sizes] = {};
     std::uint64_t stack_group = 0;  ///< looks a group relative to RSP up
+    /// Of an operand in a block that uses windows, as short_access, and Context::access_info is
+    /// set: the first time, and later.
+    std::uint64_t open_window = 0, other_region = 0;
 };
 
 /// Where one guest instruction's host code begins.
@@ -51,6 +55,27 @@ struct LinkSite {
     std::uint16_t host_offset = 0;
     std::uint16_t target = 0;           ///< offset in the page of the guest's code
     Variant variant = Variant::normal;  ///< of the block that it leads to
+    std::uint16_t unlinked = 0;         ///< where in the block it leads until then: back to C++
+
+    /// What its rel32 is until then.
+    std::int32_t unlinked_distance() const { return unlinked - (host_offset + 4); }
+};
+
+/// Where operands are checked to be in a region that has a window: learns which one it is when the
+/// check first fails.
+struct WindowSite {
+    std::uint16_t check = 0;   ///< where it begins, with the address in R11
+    std::uint16_t failed = 0;  ///< where it leads when it fails: there, too
+    /// Of displacements of RegionSlot's fields: the one that is compared with, and the distance.
+    std::uint16_t region = 0, distance = 0;
+    /// Of the rel32 of the jump in the failed part: to StubAddresses::open_window; and the address
+    /// that goes along.
+    std::uint16_t jump = 0, resume = 0;
+    /// Where it leads to for addresses in other regions: out of the block, for a group, else to
+    /// StubAddresses::other_region.
+    static constexpr std::uint16_t not_a_group = 0xffff;
+    std::uint16_t way_out = not_a_group;
+    std::uint16_t is_known = 0;
 };
 
 /// A constant in a block's host code that depends on where the guest's code or the block stands.
@@ -72,6 +97,9 @@ struct TranslationRequest {
     Vaddr rip{};
     bool kernel_mode = true;
     Variant variant = Variant::normal;
+    bool has_windows = false;  ///< operands are looked for there, not in the TLB
+    /// Then: instructions whose operands are in none all the same, by RIP.
+    const std::unordered_set<std::uint64_t>* windowless = nullptr;
     unsigned max_insns = 0;
     bool merges = true;            ///< memory operands may share a look-up
     bool keeps_lookups = true;     ///< also across other operands
@@ -97,6 +125,7 @@ struct Translation {
     std::uint32_t lookup_entry = 0;   ///< goes through the jump cache itself
     std::vector<InsnSite> sites;
     std::vector<LinkSite> links;
+    std::vector<WindowSite> windows;
     std::uint16_t live_behind = 0;  ///< arithmetic flags that are live behind the last instruction
     /// The last instruction, where it is for hv/cpu/emulate.
     std::unique_ptr<const Insn> emulated;

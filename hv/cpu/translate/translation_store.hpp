@@ -34,9 +34,9 @@ public:
     TranslationStore(const TranslationStore&) = delete;
     TranslationStore& operator=(const TranslationStore&) = delete;
 
-    /// Only code in one page is stored.
+    /// Only code in one page is stored, and what windows it uses is its address space's own.
     static bool takes(const TranslationRequest& request) {
-        return request.code.size() == page_size && request.counter == nullptr;
+        return request.code.size() == page_size && !request.has_windows;
     }
 
     /// A translation of the same code, of the same variant, that serves for `request`. Good until

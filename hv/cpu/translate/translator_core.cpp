@@ -45,14 +45,17 @@ TranslatorCore::TranslatorCore(const TranslatorSettings& settings, FrameTable& f
       cache_(std::min(most_growth * settings.code_cache_bytes, most_code)),
       stubs_([this] {
           Stubs stubs;
-          const auto code = make_stubs(cache_.next(), access_helper, host_, settings_.level, stubs);
+          const auto code =
+              make_stubs(cache_.next(), {access_helper, region_helper, refused_helper}, host_,
+                         settings_.level, stubs);
           cache_.append(code);
           return stubs;
       }()),
       stubs_size_(cache_.used()),
       translator_(host_, stubs_.addresses, settings.level),
       blocks_(cache_),
-      contexts_(frames, this, stubs_.addresses.miss, settings.two_levels, settings.kept_spaces) {
+      contexts_(frames, this, stubs_.addresses.miss, settings.two_levels, settings.kept_spaces,
+                Windows::are_possible() ? settings.windows_after : 0) {
     two_pages_.resize(2 * page_size);
 }
 
@@ -85,10 +88,16 @@ Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_
     end_ = end;
     const std::uint64_t first = state.retired;
     addresses_ = nullptr;
-    TrapScope traps(cache_.base(), cache_.base() + cache_.size(), stubs_.trap);
+    TrapScope traps(cache_.base(), cache_.base() + cache_.size(), stubs_);
     unsigned takings = settings_.takes_exits ? most_takings : 0;
     while (state.retired - first < budget) {
-        if (addresses_ == nullptr || !addresses_->serves(state)) enter_space(state, traps);
+        if (addresses_ == nullptr || !addresses_->serves(state) ||
+            contexts_.wants_windows(*addresses_))
+            enter_space(state, traps);
+        if (addresses_->has_worn_windows()) {
+            addresses_->give_up_windows();
+            ++statistics_.windows_given_up;
+        }
         context_->budget = budget - (state.retired - first);
         live_.reset();
         std::optional<Exit> exit = wants_single_steps(state) ? debug_step(state, environment)
@@ -117,7 +126,10 @@ void TranslatorCore::enter_space(const CpuState& state, TrapScope& traps) {
     VcpuContext& space = contexts_.of(state);
     context_ = &space.context;
     addresses_ = &space.addresses;
-    addresses_->use(state);
+    if (contexts_.wants_windows(*addresses_)) {
+        addresses_->make_windows();
+        ++statistics_.windows;
+    }
     traps.belong_to(*context_);
     load_gs_base(*context_, host_.fsgsbase);
 }
@@ -137,6 +149,7 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
     const std::uint64_t budget = c.budget;
     const auto settle = [&](Vaddr rip, std::optional<std::uint32_t> live) {
         state.retired += budget - c.budget;
+        if (!kernel_mode_) addresses_->count_user_insns(budget - c.budget);
         state.rip = rip.raw;
         live_ = live;
         store(state);
@@ -193,10 +206,13 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                 settle(page_of(at.key.rip) + site.guest_offset, site.live);
                 if (static_cast<Leave>(c.leave) == Leave::no_fpu) return exception(7);
                 // An address that is not canonical may be one relative to RSP (Tlb::StackPage).
-                constexpr std::uint32_t general_protection = 13;
-                if (static_cast<Leave>(c.leave) == Leave::trap &&
-                    c.trap_vector != general_protection)
+                constexpr std::uint32_t general_protection = 13, page_fault = 14;
+                const bool is_operand = c.trap_vector == general_protection ||
+                                        (c.trap_vector == page_fault && at.key.has_windows);
+                if (static_cast<Leave>(c.leave) == Leave::trap && !is_operand)
                     return trapped(state);
+                if (windowless_.contains(state.rip) && at.key.has_windows)
+                    code_written(at.key.frame, page_offset(Vaddr{state.rip}), 1);
                 return bounce_at(state, environment);
             }
             case Leave::emulate: {
@@ -211,7 +227,8 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
         }
         Exit fault;
         const std::uint64_t epoch = epoch_;
-        Block* const block = block_at(rip, kernel_mode_, variant, fault);
+        const bool has_windows = !kernel_mode_ && addresses_->windows() != nullptr;
+        Block* const block = block_at(rip, kernel_mode_, variant, fault, has_windows);
         if (block == nullptr) {
             settle(rip, {});
             return fault;

@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "hv/cpu/emulate/emulate.hpp"
 #include "hv/cpu/engine/engine.hpp"
@@ -25,13 +27,15 @@
 namespace ring3 {
 
 struct TranslatorSettings {
-    unsigned block_limit = 32;       ///< most guest instructions in a block
-    bool merges = true;              ///< memory operands may share a look-up (plan.hpp)
-    bool keeps_lookups = true;       ///< also across other operands
-    bool has_stack_page = true;      ///< operands relative to RSP have a TLB entry of their own
-    bool superblocks = true;         ///< blocks go on behind branches (plan.hpp)
-    bool links_blocks = true;        ///< direct branches lead to their blocks without a look-up
-    bool inline_strings = true;      ///< REP MOVS and REP STOS
+    unsigned block_limit = 32;   ///< most guest instructions in a block
+    bool merges = true;          ///< memory operands may share a look-up (plan.hpp)
+    bool keeps_lookups = true;   ///< also across other operands
+    bool has_stack_page = true;  ///< operands relative to RSP have a TLB entry of their own
+    bool superblocks = true;     ///< blocks go on behind branches (plan.hpp)
+    bool links_blocks = true;    ///< direct branches lead to their blocks without a look-up
+    bool inline_strings = true;  ///< REP MOVS and REP STOS
+    /// User instructions of an address space, behind which it has windows (windows.hpp); 0: never.
+    std::uint64_t windows_after = 0;
     std::size_t kept_spaces = 4;     ///< address spaces of a vCPU whose look-ups are kept
     bool two_levels = true;          ///< of the TLB and of the jump cache
     bool counts_blocks = false;      ///< for profile(); no block is moved then
@@ -54,6 +58,8 @@ struct TranslatorStatistics {
     std::uint64_t dropped = 0;       ///< blocks whose code was written
     std::uint64_t emptied = 0;       ///< times that the code cache was full
     std::uint64_t walks = 0;         ///< page walks for data
+    std::uint64_t windows = 0;       ///< address spaces that were given windows
+    std::uint64_t windows_given_up = 0;  ///< address spaces that lost them, for mapping too much
     /// Times that blocks came back to C++, by Leave.
     std::array<std::uint64_t, leave_causes.size()> leaves{};
 };
@@ -100,7 +106,8 @@ private:
     std::optional<Exit> debug_step(CpuState& state, Environment& environment);
 
     // Code.
-    Block* block_at(Vaddr rip, bool kernel_mode, Variant variant, Exit& fault);
+    Block* block_at(Vaddr rip, bool kernel_mode, Variant variant, Exit& fault,
+                    bool has_windows = false);
     const std::uint8_t* code_at(Vaddr rip, std::size_t& size, BlockKey& key, Exit& fault);
     std::optional<Insn> insn_at(Vaddr rip, bool kernel_mode, Exit& fault);
     Block& make_block(const BlockKey& key, TranslationRequest& request);
@@ -112,6 +119,13 @@ private:
     // Memory operands.
     static std::uint64_t access_helper(void* self);
     std::uint64_t translate_access();
+    static std::uint64_t refused_helper(void* self);
+    std::uint64_t map_refused();
+    void note_refusal(std::uint64_t rip);
+    static std::uint64_t region_helper(void* self);
+    std::uint64_t meet_region();
+    bool learn_region(const Block& block, WindowSite& site, Vaddr address);
+    std::span<const Operand> operands_at(const Block& block, const InsnSite& site);
     std::uint64_t read_two_pages(Vaddr address, std::size_t size);
     bool read(Vaddr from, std::span<std::byte> into) override;
     bool write(Vaddr to, std::span<const std::byte> from) override;
@@ -143,6 +157,13 @@ private:
     std::optional<std::uint32_t> live_;
     /// Links of before the cache was last emptied must not be patched.
     std::uint64_t epoch_ = 0;
+    /// Instructions, by RIP, that meet pages which no window can hold (a frame of code that is
+    /// stored to), and how often they did.
+    std::unordered_set<std::uint64_t> windowless_;
+    std::unordered_map<std::uint64_t, unsigned> refusals_;
+    /// operands_at(): what an instruction's addresses are computed from.
+    CpuState operand_state_;
+    std::array<Operand, 2> operands_;
     std::vector<std::uint8_t> two_pages_;
     alignas(64) std::array<std::byte, 2 * 1024> bounce_buffers_{};
     /// read_two_pages(): no operand in line is longer, or asks for more, than a vector register.

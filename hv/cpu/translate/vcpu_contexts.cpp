@@ -27,6 +27,7 @@ std::unique_ptr<VcpuContext> VcpuContexts::make(DomainId domain) {
         context.place_mask[i] = page_mask | ((std::uint64_t{1} << i) - 1);
     context.sign_mask = std::uint64_t{1} << 63;
     context.fpu_absent = 1;
+    Windows::close_regions(context);
     return made;
 }
 
@@ -35,10 +36,20 @@ VcpuContext& VcpuContexts::of(const CpuState& state) {
     if (vcpus.size() <= state.vcpu.raw) vcpus.resize(state.vcpu.raw + std::size_t{1});
     Spaces& spaces = vcpus[state.vcpu.raw];
     const auto is_its = [&](const auto& space) { return space->addresses.serves(state); };
-    auto found = std::ranges::find_if(spaces, is_its);
+    // Its own context before the one that is everybody's.
+    auto found = spaces.end();
+    if (!spaces.empty()) {
+        found = std::find_if(spaces.begin() + 1, spaces.end(), is_its);
+        if (found == spaces.end() && is_its(spaces.front())) found = spaces.begin();
+    }
+    // Windows are of one address space.
+    const bool moves_out = !spaces.empty() && found == spaces.begin() && most_spaces_ > 1 &&
+                           wants_windows((*found)->addresses);
+    const std::uint64_t user_insns = moves_out ? (*found)->addresses.user_insns() : 0;
+    if (moves_out) found = spaces.end();
     if (spaces.empty()) {
         found = spaces.insert(spaces.end(), make(state.domain));
-    } else if (found == spaces.end() && !deserves_its_own(spaces, state)) {
+    } else if (found == spaces.end() && !moves_out && !deserves_its_own(spaces, state)) {
         found = spaces.begin();
     } else if (found == spaces.end() && spaces.size() < most_spaces_) {
         found = spaces.insert(spaces.end(), make(state.domain));
@@ -49,8 +60,16 @@ VcpuContext& VcpuContexts::of(const CpuState& state) {
         };
         found = std::ranges::min_element(spaces.begin() + 1, spaces.end(), {}, turn);
     }
-    (*found)->last_turn = ++turns_;
-    return **found;
+    VcpuContext& space = **found;
+    space.last_turn = ++turns_;
+    space.addresses.use(state);
+    if (moves_out) space.addresses.count_user_insns(user_insns);
+    return space;
+}
+
+bool VcpuContexts::wants_windows(const AddressCaches& addresses) const {
+    return windows_after_ != 0 && addresses.user_insns() >= windows_after_ &&
+           addresses.windows() == nullptr && !addresses.gave_up_windows();
 }
 
 bool VcpuContexts::deserves_its_own(Spaces& spaces, const CpuState& state) const {

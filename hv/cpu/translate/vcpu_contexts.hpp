@@ -39,20 +39,25 @@ struct alignas(HugePage::size) VcpuContext {
 class VcpuContexts {
 public:
     /// `owner` and `miss_stub`: Context::owner, and what jump caches hold for an unknown target;
-    /// `two_levels`: of the TLB; `most_spaces`: how many address spaces a vCPU keeps, one at least.
+    /// `two_levels`: of the TLB; `most_spaces`: how many address spaces a vCPU keeps, one at least;
+    /// `windows_after`: user instructions of an address space, 0: there are no windows.
     VcpuContexts(FrameTable& frames, void* owner, std::uint64_t miss_stub, bool two_levels,
-                 std::size_t most_spaces)
+                 std::size_t most_spaces, std::uint64_t windows_after)
         : frames_(frames),
           owner_(owner),
           miss_stub_(miss_stub),
           two_levels_(two_levels),
-          most_spaces_(most_spaces) {}
+          most_spaces_(most_spaces),
+          windows_after_(windows_after) {}
 
-    /// For the vCPU in its address space. Valid until its domain is forgotten.
+    /// For the vCPU in its address space, in use. Valid until its domain is forgotten.
     VcpuContext& of(const CpuState& state);
     /// Of vCPUs.
     void forget(DomainId domain) { domains_.erase(domain); }
     std::size_t size() const;
+
+    /// Whether its address space has run for long enough: of() gives it a context of its own.
+    bool wants_windows(const AddressCaches& addresses) const;
 
     /// DerivedState::root_lost.
     void root_lost(DomainId domain, Mfn root);
@@ -108,6 +113,7 @@ private:
     /// A context of its own costs what some tens of switches do: the kernel's half is filled anew.
     static constexpr unsigned most_visits = 32;
     std::size_t most_spaces_;
+    std::uint64_t windows_after_;
     std::uint64_t turns_ = 0;
     std::map<DomainId, Vcpus> domains_;
 };

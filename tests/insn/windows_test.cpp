@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// Operands in windows: what the page tables take away is gone from them, too, and pointers into no
+// region go where they go without windows.
+#include <gtest/gtest.h>
+
+#include "tests/insn/bare_guest.hpp"
+
+namespace ring3::test {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+using namespace entry_bits;
+
+constexpr std::uint64_t usual = present | writable | user | accessed | dirty;
+
+class Windows : public testing::Test {
+protected:
+    Windows() : guest({{"windows_after", 1}}) { guest.state.kernel_mode = false; }
+
+    void map(std::uint64_t address, Mfn frame, std::uint64_t flags) {
+        const std::uint64_t value = flags == 0 ? 0 : frame.raw << page_shift | flags;
+        ASSERT_EQ(guest.tables.update(guest.domain, maddr_of(guest.l1, (address >> page_shift) * 8),
+                                      value, EntryUpdate::normal),
+                  0);
+    }
+    Mfn frame_at(std::uint64_t address) {
+        return guest.page[(address - BareGuest::base) / page_size];
+    }
+    /// Runs code from its beginning, to a fault.
+    Exit run(const Bytes& code) {
+        guest.write(BareGuest::base, code);
+        return run();
+    }
+    Exit run() {
+        guest.state.rip = BareGuest::base;
+        Exit exit;
+        for (int i = 0; i < 20 && exit.reason == Exit::Reason::budget_spent; ++i)
+            exit = guest.run(1000);
+        return exit;
+    }
+    std::uint64_t reg(Gpr r) { return guest.state.reg(r); }
+
+    /// mov rax, [rbx]; ud2
+    const Bytes load{0x48, 0x8b, 0x03, 0x0f, 0x0b};
+    /// mov [rbx], rax; ud2
+    const Bytes store{0x48, 0x89, 0x03, 0x0f, 0x0b};
+    static constexpr std::uint8_t undefined = 6, general_protection = 13, page_fault = 14;
+    static constexpr std::uint64_t here = BareGuest::data, there = BareGuest::data + page_size;
+
+    BareGuest guest;
+};
+
+TEST_F(Windows, are_used) {
+    guest.state.reg(Gpr::rbx) = here;
+    for (int i = 0; i < 4; ++i) ASSERT_EQ(run(load).vector, undefined);
+    const auto counts = guest.engine->profile().counts;
+    const auto given =
+        std::ranges::find(counts, "address spaces given windows", &EngineProfile::Count::name);
+    ASSERT_NE(given, counts.end());
+    EXPECT_EQ(given->value, 1u);
+}
+
+TEST_F(Windows, lose_a_page_that_is_unmapped) {
+    guest.state.reg(Gpr::rbx) = here;
+    for (int i = 0; i < 4; ++i) ASSERT_EQ(run(load).vector, undefined);
+    map(here, frame_at(here), 0);
+    const Exit exit = run();
+    EXPECT_EQ(exit.vector, page_fault);
+    EXPECT_EQ(exit.address, here);
+    EXPECT_EQ(exit.error_code, 4u);
+}
+
+TEST_F(Windows, lose_the_right_to_store) {
+    guest.state.reg(Gpr::rbx) = here;
+    for (int i = 0; i < 4; ++i) ASSERT_EQ(run(store).vector, undefined);
+    map(here, frame_at(here), usual & ~(writable | dirty));
+    const Exit exit = run();
+    EXPECT_EQ(exit.vector, page_fault);
+    EXPECT_EQ(exit.error_code, 7u);
+    map(here, frame_at(here), usual & ~dirty);
+    ASSERT_EQ(run().vector, undefined);
+    std::uint64_t entry = 0;
+    std::memcpy(&entry, guest.frames.at(guest.l1).host + (here >> page_shift) * 8, 8);
+    EXPECT_NE(entry & dirty, 0u);
+}
+
+TEST_F(Windows, follow_a_page_to_another_frame) {
+    guest.write(here, Bytes{1});
+    guest.write(there, Bytes{2});
+    guest.state.reg(Gpr::rbx) = here;
+    for (int i = 0; i < 4; ++i) ASSERT_EQ(run(load).vector, undefined);
+    EXPECT_EQ(reg(Gpr::rax), 1u);
+    map(here, frame_at(there), usual);
+    ASSERT_EQ(run().vector, undefined);
+    EXPECT_EQ(reg(Gpr::rax), 2u);
+}
+
+TEST_F(Windows, set_the_bits_of_what_is_used) {
+    for (int i = 0; i < 4; ++i) {
+        guest.state.reg(Gpr::rbx) = here;
+        ASSERT_EQ(run(load).vector, undefined);
+    }
+    for (const std::uint64_t page : {here, there})
+        map(page, frame_at(page), usual & ~(accessed | dirty));
+    guest.state.reg(Gpr::rbx) = here;
+    ASSERT_EQ(run().vector, undefined);
+    const auto bits = [&](std::uint64_t page) {
+        std::uint64_t entry = 0;
+        std::memcpy(&entry, guest.frames.at(guest.l1).host + (page >> page_shift) * 8, 8);
+        return entry & (accessed | dirty);
+    };
+    EXPECT_EQ(bits(here), accessed);
+    EXPECT_EQ(bits(there), 0u);
+}
+
+TEST_F(Windows, see_stores_to_code) {
+    // mov byte [rbx], 7; mov al, 1 (whose operand is what rbx points to); ud2
+    const Bytes code{0xc6, 0x03, 0x07, 0xb0, 0x01, 0x0f, 0x0b};
+    guest.state.reg(Gpr::rbx) = here;
+    for (int i = 0; i < 4; ++i) ASSERT_EQ(run(code).vector, undefined);
+    EXPECT_EQ(reg(Gpr::rax) & 0xff, 1u);
+    guest.state.reg(Gpr::rbx) = BareGuest::base + 4;
+    for (int i = 0; i < 20; ++i) {
+        ASSERT_EQ(run(code).vector, undefined) << i;
+        EXPECT_EQ(reg(Gpr::rax) & 0xff, 7u) << i;
+    }
+}
+
+TEST_F(Windows, hold_no_address_that_is_not_canonical) {
+    guest.state.reg(Gpr::rbx) = here;
+    for (int i = 0; i < 4; ++i) ASSERT_EQ(run(load).vector, undefined);
+    for (const std::uint64_t region : {std::uint64_t{0x8000'0000}, std::uint64_t{0x10'0000}}) {
+        guest.state.reg(Gpr::rbx) = region << 32 | here;
+        EXPECT_EQ(run().vector, general_protection);
+    }
+    guest.state.reg(Gpr::rbx) = std::uint64_t{1} << 32 | here;
+    EXPECT_EQ(run().vector, page_fault);
+    EXPECT_EQ(run().address, std::uint64_t{1} << 32 | here);
+}
+
+TEST_F(Windows, hold_operands_in_two_pages) {
+    guest.write(there - 4, Bytes{1, 2, 3, 4, 5, 6, 7, 8});
+    guest.state.reg(Gpr::rbx) = there - 4;
+    for (int i = 0; i < 4; ++i) {
+        ASSERT_EQ(run(load).vector, undefined);
+        EXPECT_EQ(reg(Gpr::rax), 0x0807'0605'0403'0201u);
+    }
+    map(there, frame_at(there), 0);
+    const Exit exit = run();
+    EXPECT_EQ(exit.vector, page_fault);
+    EXPECT_EQ(exit.address, there);
+}
+
+}  // namespace
+}  // namespace ring3::test
