@@ -3,11 +3,13 @@
 
 #include <bit>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "hv/base/check.hpp"
 #include "hv/cpu/translate/relocation.hpp"
+#include "hv/cpu/translate/windows.hpp"
 
 namespace ring3 {
 namespace {
@@ -227,8 +229,8 @@ void BlockEmitter::address(const MemoryOperand& m, int stack_delta) {
 }
 
 x86::Mem BlockEmitter::operand(unsigned size) const {
-    if (place_.indexed) return x86::ptr(r11, rcx, 0, 0, size);
-    return x86::ptr(r11, place_.displacement, size);
+    if (place_.indexed) return x86::ptr(place_.base, rcx, 0, place_.displacement, size);
+    return x86::ptr(place_.base, place_.displacement, size);
 }
 
 void BlockEmitter::access(const MemoryOperand& m, unsigned size, bool write, bool flags_live,
@@ -262,7 +264,15 @@ void BlockEmitter::check(const MemoryOperand& m, int stack_delta, unsigned size,
     cold.is_near_code = m.rip_relative;
     MemoryOperand sized = m;
     sized.size = static_cast<std::uint16_t>(size);
-    if (!access_constant(sized, write, flags_live, cold.entry)) {
+    const auto base = window_base(m, stack_delta);
+    if (uses_windows() && base) {
+        cold.left = Cold::Left::base;
+        cold.base = *base;
+        cold.window = find_window(*base, flags_live, cold.entry);
+        auto displacement = static_cast<std::int32_t>(m.displacement);
+        if (m.base == static_cast<int>(Gpr::rsp)) displacement += stack_delta;
+        place_ = {true, displacement, *base};
+    } else if (!access_constant(sized, write, flags_live, cold.entry)) {
         address(m, stack_delta);
         if (!has_stack_page(sized, flags_live)) {
             check_r11(cold, size, write, flags_live);
@@ -284,9 +294,18 @@ bool BlockEmitter::uses_windows() const {
     return !request_.windowless->contains(rip_.raw);
 }
 
-/// RCX = distance from the address in R11 to its window. Which region that is, is learnt
+/// The register that is checked in place of the address: nearer to it than a window's margin.
+std::optional<x86::Gp> BlockEmitter::window_base(const MemoryOperand& m, int stack_delta) const {
+    constexpr auto reach = static_cast<std::int64_t>(Windows::margin / 2);
+    const bool is_plain = m.index == no_register && !m.fs && !m.gs && !m.address32;
+    if (!is_plain || m.base == no_register || is_spilled(m.base)) return {};
+    if (std::abs(m.displacement + stack_delta) > reach) return {};
+    return gp(m.base == 1 ? host_register::guest_rcx : m.base);
+}
+
+/// RCX = distance from the address in `base` to its window. Which region that is, is learnt
 /// (TranslatorCore::learn_region); until then the check fails.
-int BlockEmitter::find_window(bool flags_live, asmjit::Label failed) {
+int BlockEmitter::find_window(x86::Gp base, bool flags_live, asmjit::Label failed) {
     constexpr std::size_t slot = offsetof(Context, regions);
     const auto region = context_word(slot + offsetof(RegionSlot, region), 4);
     const auto last_word = [this] { return static_cast<std::uint16_t>(a_.offset() - 4); };
@@ -294,9 +313,9 @@ int BlockEmitter::find_window(bool flags_live, asmjit::Label failed) {
     site.check = static_cast<std::uint16_t>(a_.offset());
     if (!flags_live) {
         if (host_.bmi2) {
-            a_.rorx(rcx, r11, 32);
+            a_.rorx(rcx, base, 32);
         } else {
-            a_.mov(rcx, r11);
+            a_.mov(rcx, base);
             a_.shr(rcx, 32);
         }
         a_.cmp(ecx, region);
@@ -306,7 +325,7 @@ int BlockEmitter::find_window(bool flags_live, asmjit::Label failed) {
         auto hit = a_.newLabel();
         a_.mov(rcx, context_word(slot + offsetof(RegionSlot, negated_start)));
         site.region = last_word();
-        a_.lea(rcx, x86::ptr(r11, rcx));
+        a_.lea(rcx, x86::ptr(base, rcx));
         if (host_.bmi2) {
             a_.rorx(rcx, rcx, 32);
         } else {
@@ -327,7 +346,7 @@ int BlockEmitter::find_window(bool flags_live, asmjit::Label failed) {
 void BlockEmitter::check_r11(Cold cold, unsigned size, bool write, bool flags_live) {
     if (uses_windows()) {
         cold.left = Cold::Left::address;
-        cold.window = find_window(flags_live, cold.entry);
+        cold.window = find_window(r11, flags_live, cold.entry);
     } else if (!flags_live) {
         cold.left = Cold::Left::tagged;
         access_dead(size, write, cold.entry);
@@ -371,13 +390,23 @@ void BlockEmitter::enter_group(const PlannedInsn& planned, bool flags_live) {
 std::int32_t BlockEmitter::find_span(const MemoryOperand& span, bool flags_live,
                                      asmjit::Label failed) {
     if (access_constant(span, span.write, flags_live, failed)) return place_.displacement;
-    address(span, 0);
     if (uses_windows()) {
-        const auto check = a_.newLabel(), other = a_.newLabel();
-        a_.bind(check);
-        const auto info = AccessInfo::make(span.size, span.write, 0).raw;
-        cold_windows_.push_back({other, check, failed, info, find_window(flags_live, other)});
-    } else if (!flags_live && has_stack_page(span, flags_live)) {
+        const auto base = window_base(span, 0);
+        if (!base) address(span, 0);
+        ColdWindow cold{a_.newLabel(),
+                        a_.newLabel(),
+                        failed,
+                        AccessInfo::make(span.size, span.write, 0).raw,
+                        base.value_or(r11),
+                        base ? static_cast<std::int32_t>(span.displacement) : 0};
+        a_.bind(cold.check);
+        cold.window = find_window(cold.base, flags_live, cold.entry);
+        a_.lea(r11, x86::ptr(cold.base, rcx, 0, cold.displacement));
+        cold_windows_.push_back(cold);
+        return 0;
+    }
+    address(span, 0);
+    if (!flags_live && has_stack_page(span, flags_live)) {
         find_stack_span(span, failed);
     } else if (!flags_live) {
         access_dead(span.size, span.write, failed);
@@ -553,6 +582,7 @@ void BlockEmitter::restore_saved_flags() {
 void BlockEmitter::untag(Cold::Left left, bool write) {
     switch (left) {
         case Cold::Left::address:
+        case Cold::Left::base:
         case Cold::Left::nothing:
             break;
         case Cold::Left::tagged:
@@ -584,7 +614,8 @@ void BlockEmitter::cold_access(const Cold& cold) {
     // The instruction may fault, or be done in C++: from here on flags are the guest's.
     if (cold.flags_in_scratch) restore_saved_flags();
     if (cold.window != no_window) {
-        cold_window(cold.info, cold.resume, cold.window);
+        cold_window(cold.info, cold.resume, cold.window,
+                    x86::ptr(cold.base, cold.left == Cold::Left::base ? cold.displacement : 0));
         return;
     }
     if (const std::uint64_t stub = short_stub(cold)) {
@@ -608,9 +639,11 @@ void BlockEmitter::cold_access(const Cold& cold) {
 
 /// A check in windows that has failed: the first time C++ looks which region it is. For one
 /// operand, `resume` is where its host address is wanted.
-WindowSite& BlockEmitter::cold_window(std::uint32_t info, asmjit::Label resume, int window) {
+WindowSite& BlockEmitter::cold_window(std::uint32_t info, asmjit::Label resume, int window,
+                                      const x86::Mem& address) {
     WindowSite& site = out_.windows[static_cast<std::size_t>(window)];
     site.failed = static_cast<std::uint16_t>(a_.offset());
+    if (address.baseReg().as<x86::Gp>().id() != r11.id()) a_.lea(r11, address);
     a_.mov(context_word(offsetof(Context, access_info), 4), info);
     a_.lea(rcx, x86::ptr(resume));
     jump_to_stub(stubs_.open_window);
@@ -649,8 +682,8 @@ void BlockEmitter::cold_paths() {
     for (const unsigned number : cold_links_) leave_by_link(number);
     for (const auto& cold : cold_windows_) {
         a_.bind(cold.entry);
-        cold_window(cold.info, cold.check, cold.window).way_out =
-            static_cast<std::uint16_t>(code_.labelOffset(cold.failed));
+        cold_window(cold.info, cold.check, cold.window, x86::ptr(cold.base, cold.displacement))
+            .way_out = static_cast<std::uint16_t>(code_.labelOffset(cold.failed));
     }
     a_.bind(out_of_budget_);
     a_.lea(budget, x86::ptr(budget, static_cast<std::int32_t>(insns_)));

@@ -5,6 +5,7 @@
 
 #include <asmjit/x86.h>
 
+#include <optional>
 #include <vector>
 
 #include "hv/cpu/translate/context.hpp"
@@ -53,6 +54,7 @@ private:
             address,
             tagged,
             tagged_stack,  ///< with Tlb::StackPage's
+            base,          ///< nothing: the address is `base` + `displacement`
             nothing,
         } left = Left::nothing;
         bool is_stack = false;          // relative to RSP
@@ -62,6 +64,7 @@ private:
         bool is_near_code = false;      // which is relative to RIP
         int window = no_window;         // its WindowSite
         std::int32_t displacement = 0;  // what the operand adds to R11
+        x86::Gp base = x86::r11;        // of one in a window, for Left::base
     };
     /// Where a block goes on in its cold part: with `rest` instructions given back to the budget.
     struct SideExit {
@@ -71,10 +74,11 @@ private:
         Variant variant;
         bool flags_in_scratch = false;  // without BMI2
     };
-    /// Where the current operand stands: [R11 + RCX], or [R11 + displacement].
+    /// Where the current operand stands: [base + RCX + displacement], or without RCX.
     struct HostPlace {
         bool indexed = true;
         std::int32_t displacement = 0;
+        x86::Gp base = x86::r11;
     };
     /// Where a group relative to RSP is looked for when it is not in the page of the stack.
     struct ColdGroup {
@@ -85,6 +89,8 @@ private:
     struct ColdWindow {
         asmjit::Label entry, check, failed;
         std::uint32_t info = 0;
+        x86::Gp base = x86::r11;
+        std::int32_t displacement = 0;
         int window = no_window;
     };
     struct ColdFpu {
@@ -126,7 +132,8 @@ private:
     void check(const MemoryOperand& m, int stack_delta, unsigned size, bool write, bool flags_live);
     Cold cold_path(unsigned size, bool write);
     bool uses_windows() const;
-    int find_window(bool flags_live, asmjit::Label failed);
+    std::optional<x86::Gp> window_base(const MemoryOperand& m, int stack_delta) const;
+    int find_window(x86::Gp base, bool flags_live, asmjit::Label failed);
     void check_r11(Cold cold, unsigned size, bool write, bool flags_live);
     void find_group(const PlannedInsn& planned, bool flags_live);
     std::int32_t find_span(const MemoryOperand& span, bool flags_live, asmjit::Label failed);
@@ -136,7 +143,8 @@ private:
     void restore_saved_flags();
     void cold_paths();
     void cold_access(const Cold& cold);
-    WindowSite& cold_window(std::uint32_t info, asmjit::Label resume, int window);
+    WindowSite& cold_window(std::uint32_t info, asmjit::Label resume, int window,
+                            const x86::Mem& address);
     void cold_group(const ColdGroup& cold);
     void untag(Cold::Left left, bool write);
     std::uint64_t short_stub(const Cold& cold) const;

@@ -243,9 +243,9 @@ void BlockEmitter::plain(const Insn& insn, bool flags_live) {
     Rewrite rewrite;
     if (insn.has_memory) {
         access(insn.memory, insn.memory.size, insn.memory.write, flags_live);
-        rewrite.base = host_register::scratch0;
+        rewrite.base = static_cast<std::uint8_t>(place_.base.id());
         rewrite.displacement = place_.displacement;
-        free &= ~(1u << host_register::scratch0);
+        free &= ~(1u << rewrite.base);
         if (insn.high_byte) {
             rewrite.base = host_register::scratch1;
             if (rcx_wanted) {
@@ -262,8 +262,14 @@ void BlockEmitter::plain(const Insn& insn, bool flags_live) {
         } else if (place_.indexed && is_load_of_spilled(insn)) {
             // The address is read before the register is written.
             rewrite.index = host_register::scratch1;
+        } else if (place_.indexed && rewrite.base != host_register::scratch0 && !rcx_wanted) {
+            rewrite.index = host_register::scratch1;
+            free &= ~(1u << host_register::scratch1);
         } else if (place_.indexed) {
-            a_.lea(r11, x86::ptr(r11, rcx));
+            a_.lea(r11, operand(8));
+            rewrite.base = host_register::scratch0;
+            rewrite.displacement = 0;
+            free &= ~(1u << host_register::scratch0);
         }
     }
     std::array<Temporary, 5> temporaries{};

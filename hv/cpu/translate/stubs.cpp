@@ -41,8 +41,7 @@ public:
         take_operand();
         ask(helpers_.region);
         out.addresses.other_region = here();
-        take_operand();
-        a_.jmp(access_);
+        other_region();
         out.refused = here();
         refused();
         out.addresses.load_fpu = here();
@@ -182,8 +181,9 @@ private:
     }
 
     /// Looks for the address in R11 in the second level of the TLB, moves what it finds to the
-    /// first and goes on in the block; falls through where there is nothing.
-    void access_second() {
+    /// first and goes on in the block (with the distance from the address to it, or the host
+    /// address); falls through where there is nothing.
+    void access_second(bool as_distance) {
         auto missed = a_.newLabel();
         auto stores = a_.newLabel();
         auto storable = a_.newLabel();
@@ -264,9 +264,13 @@ private:
             rdx, rcx, 0, static_cast<std::int32_t>(offsetof(Context, tlb[0].lower_half)), 1);
         group.setSegment(x86::gs);
         a_.mov(group, 1);
-        a_.add(r11, rax);
+        if (as_distance) {
+            a_.mov(rcx, rax);
+        } else {
+            a_.add(r11, rax);
+            a_.mov(x86::ecx, 0);
+        }
         restore_some();
-        a_.mov(x86::ecx, 0);
         a_.jmp(context_word(offsetof(Context, resume)));
 
         a_.bind(missed);
@@ -363,8 +367,22 @@ private:
 
     void access() {
         a_.bind(access_);
-        access_second();
+        access_second(false);
         ask(helpers_.access);
+    }
+
+    /// The same for an operand in a block that uses windows, to which R11 stays the address and RCX
+    /// becomes the distance.
+    void other_region() {
+        take_operand();
+        access_second(true);
+        call(helpers_.access, Leave::access);
+        a_.sub(x86::rax, context_word(offsetof(Context, access_address)));
+        a_.mov(context_word(offsetof(Context, scratch)), x86::rax);
+        back_to_guest();
+        a_.mov(x86::r11, context_word(offsetof(Context, access_address)));
+        a_.mov(x86::rcx, context_word(offsetof(Context, scratch)));
+        a_.jmp(context_word(offsetof(Context, resume)));
     }
 
     /// The block goes on with the answer in R11.

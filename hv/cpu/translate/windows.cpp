@@ -19,11 +19,13 @@ constexpr std::int64_t most_extents = 24'000;
 /// Of all windows of the process.
 std::atomic<std::int64_t> extents{0};
 
-/// Addresses where every access faults; null: the host refuses.
-std::byte* reserve(std::uint64_t bytes) {
-    void* const start =
-        mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return start == MAP_FAILED ? nullptr : static_cast<std::byte*>(start);
+constexpr std::uint64_t reserved_bytes = region_bytes + 2 * Windows::margin;
+
+/// A closed window, between its margins; null: the host refuses.
+std::byte* reserve() {
+    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void* const start = mmap(nullptr, reserved_bytes, PROT_NONE, flags, -1, 0);
+    return start == MAP_FAILED ? nullptr : static_cast<std::byte*>(start) + Windows::margin;
 }
 
 /// Closes what is mapped there; false: the host refuses.
@@ -34,7 +36,7 @@ bool close(std::byte* start, std::uint64_t bytes) {
 
 /// What regions without a window have in place of one.
 std::byte* no_window() {
-    static std::byte* const start = reserve(region_bytes + Windows::margin);
+    static std::byte* const start = reserve();
     return start;
 }
 
@@ -54,7 +56,7 @@ void Windows::close_regions(Context& context) {
 Windows::~Windows() {
     close_regions(context_);
     count_extents(-extents_);
-    for (const Window& window : windows_) munmap(window.start, region_bytes + margin);
+    for (const Window& window : windows_) munmap(window.start - margin, reserved_bytes);
 }
 
 const Windows::Window* Windows::window_of(Vaddr address) const {
@@ -70,7 +72,7 @@ bool Windows::open(Vaddr address) {
     RegionSlot& slot = context_.regions[RegionSlot::index(region)];
     if (is_full_ || slot.region != RegionSlot::no_region || windows_.size() == most_windows)
         return false;
-    std::byte* const start = reserve(region_bytes + margin);
+    std::byte* const start = reserve();
     if (start == nullptr) return false;
     windows_.push_back({region, start});
     slot = RegionSlot::make(region, start);

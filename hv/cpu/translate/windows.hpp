@@ -27,8 +27,8 @@ public:
     /// The number of a region: its addresses without the low 32 bits.
     static constexpr std::uint64_t region_of(Vaddr address) { return address.raw >> 32; }
 
-    /// Bytes behind a window that are closed, too: operands may be this far behind the address that
-    /// was checked.
+    /// Bytes before and behind a window that are closed, too: operands may be this far from the
+    /// address that was checked.
     static constexpr std::uint64_t margin = 64 * 1024;
 
     /// False: the host has no room for windows.
