@@ -123,6 +123,7 @@ void FrameTable::release_all(DomainId owner) {
 }
 
 void FrameTable::write(Mfn mfn, std::uint64_t offset, std::span<const std::byte> bytes) {
+    expect_use(mfn);
     Frame& frame = at(mfn);
     HV_CHECK(frame.allocated && offset <= page_size && bytes.size() <= page_size - offset,
              "a write outside of a frame");

@@ -38,6 +38,7 @@ private:
 
     std::uint64_t bytes_;
     int file_ = -1;
+    std::byte* reserved_ = nullptr;  ///< where `step` bytes more than data_ has are taken
     std::byte* data_ = nullptr;
     std::vector<bool> populated_;
 };
