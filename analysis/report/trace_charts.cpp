@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -65,6 +66,17 @@ std::size_t first_of_all(const std::vector<Turn>& turns) {
     for (std::size_t i = 0; i < turns.size(); ++i)
         if (seen.insert(turns[i].domain).second) last_new = i;
     return last_new < most_turns ? 0 : last_new - most_turns / 2;
+}
+
+/// As its config has it; a run that does not tell knows domains by their numbers.
+std::string name_of(const Run& run, const std::string& domain) {
+    const auto listed = run.meta.find("domains");
+    if (domain == "0" || listed == run.meta.end()) return "domain " + domain;
+    std::istringstream names(listed->second);
+    std::string name;
+    for (int left = std::stoi(domain); left > 0; --left)
+        if (!std::getline(names, name, ',')) return "domain " + domain;
+    return name;
 }
 
 template <typename List, typename Make>
@@ -146,7 +158,7 @@ std::optional<Chart> share_chart(const Run& run, const std::string& label) {
         {}};
     Palette palette;
     for (const auto& [domain, values] : shares) {
-        Line line{"domain " + domain, palette.look(domain), {}, false};
+        Line line{name_of(run, domain), palette.look(domain), {}, false};
         for (std::size_t i = 0; i < windows; ++i)
             line.at.push_back(
                 {(first + width * static_cast<double>(i)) / 1e9, values[i], std::nullopt});
@@ -172,8 +184,9 @@ std::optional<Chart> memory_chart(const Run& run, const std::string& label) {
     for (std::size_t row = 0; row < events.size(); ++row) {
         if (text_in(events.event, row) != "reservation") continue;
         const std::string domain = text_in(events.domain, row);
-        const std::size_t index = index_in(chart.lines, "domain " + domain, [&] {
-            return Line{"domain " + domain, palette.look(domain), {{0, 0, std::nullopt}}, false};
+        const std::string name = name_of(run, domain);
+        const std::size_t index = index_in(chart.lines, name, [&] {
+            return Line{name, palette.look(domain), {{0, 0, std::nullopt}}, false};
         });
         std::vector<Line::At>& at = chart.lines[index].at;
         const double done = events.third->numbers[row];
