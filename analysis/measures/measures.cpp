@@ -76,7 +76,8 @@ void add_schedule(const Campaign& campaign, Measured& measured) {
         if (run.status != Status::ok || point_of(campaign.cell_of(run)) != measured.point) continue;
         if (measured.point.is_virtual() && !cells.insert(run.cell).second) continue;
         for (const Value& value : run.schedule) {
-            if (!is_measured(value)) continue;
+            // Not to have waited is a value, too.
+            if (!value.ok || !std::isfinite(value.value)) continue;
             Measure& measure = measured.schedule[{value.domain, value.program, value.metric}];
             measure.unit = value.unit;
             measure.better = value.better;

@@ -108,8 +108,10 @@ Chart shares_chart(const Evaluation& evaluation, const std::vector<const Measure
     const std::string keys = keys_of(points.front()->point.factors);
     if (!keys.empty()) chart.about.caption += fmt::format(" Groups: {}.", keys);
     std::erase_if(domains, [&](const std::string& domain) {
-        return std::ranges::none_of(
-            points, [&](const Measured* one) { return find(*one, domain, "cpus") != nullptr; });
+        return std::ranges::none_of(points, [&](const Measured* one) {
+            const Measure* const cpus = find(*one, domain, "cpus");
+            return cpus != nullptr && estimate_median(cpus->sample).value > 0;
+        });
     });
     const bool is_one_platform = std::ranges::all_of(points, [&](const Measured* one) {
         return one->point.platform == points.front()->point.platform;
