@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "analysis/charts/kinds.hpp"
+#include "analysis/text/numbers.hpp"
 
 namespace ring3::analysis {
 namespace {
@@ -150,8 +151,8 @@ std::optional<Chart> share_chart(const Run& run, const std::string& label) {
     if (shares.size() > most_names) return std::nullopt;
     SeriesChart chart{
         {fmt::format("shares-{}", run.run), "CPUs over time",
-         fmt::format("How many pCPUs each domain had, in {} windows of the traced time of {}.",
-                     windows, label),
+         fmt::format("How many pCPUs each domain had, in {} windows of the first {} s of {}.",
+                     windows, significant(last / 1e9), label),
          "A line for each domain."},
         "virtual time (s)",
         "pCPUs in use",
