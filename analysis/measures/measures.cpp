@@ -201,7 +201,14 @@ std::optional<Absolute> absolute(const Measured& measured, const std::vector<Qua
     std::map<std::string, double> times;
     std::map<std::pair<std::string, std::string>, double> rates;
     std::string unit;
+    // How often who works in the background came round is beside the point where others are timed.
+    const auto is_beside = [&](const Quantity& quantity) {
+        const Measure* const found = find(measured, quantity);
+        return found != nullptr && found->unit == "rounds";
+    };
+    const bool are_all_beside = std::ranges::all_of(members, is_beside);
     for (const Quantity& quantity : members) {
+        if (!are_all_beside && is_beside(quantity)) continue;
         const Measure* found = find(measured, quantity);
         if (found == nullptr || (!unit.empty() && found->unit != unit)) return std::nullopt;
         unit = found->unit;
