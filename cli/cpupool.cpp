@@ -16,10 +16,6 @@
 namespace ring3 {
 namespace {
 
-constexpr const char* common_options =
-    "  -M, --machine-name NAME   one of several machines\n"
-    "      --json                as one JSON document\n";
-
 /// As xl prints them.
 void print_pools(const Json& pools, bool shows_cpus) {
     fmt::print("{:<19}{}\n", "Name",
@@ -165,9 +161,7 @@ int run(const PoolVerb& verb, std::span<const std::string> arguments) {
         arguments, {verb.members.size(), verb.members.size(), verb.usage});
     Json request = Json::object();
     for (std::size_t i = 0; i < words.size(); ++i) request[verb.members[i]] = words[i];
-    const Json answer = choice.connect().request(verb.name, request);
-    if (choice.json) print_json(verb.name, answer);
-    return to_int(ExitCode::ok);
+    return choice.ask(verb.name, request);
 }
 
 struct RegisteredPoolVerbs {
@@ -177,16 +171,16 @@ struct RegisteredPoolVerbs {
                             fmt::format("usage: ring3 {} [OPTIONS] {}\n\n{}\n"
                                         "POOL is a name or a number, as `ring3 cpupool-list` shows "
                                         "them.\n\n{}",
-                                        verb.name, verb.usage, verb.text, common_options),
+                                        verb.name, verb.usage, verb.text, MachineChoice::help),
                             [&verb](auto arguments) { return run(verb, arguments); }}};
     }
 };
 const RegisteredPoolVerbs pool_entries;
 const RegisteredVerb entries[] = {
     RegisteredVerb{{"cpupool-list", "lists the CPU pools of a machine",
-                    std::string(list_help) + common_options, list}},
+                    std::string(list_help) + MachineChoice::help, list}},
     RegisteredVerb{{"cpupool-create", "makes a CPU pool with a scheduler of its own",
-                    std::string(create_help) + common_options, create}},
+                    std::string(create_help) + MachineChoice::help, create}},
 };
 
 }  // namespace

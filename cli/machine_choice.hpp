@@ -22,6 +22,13 @@ struct MachineChoice {
     Endpoint endpoint() const { return Endpoint(machine); }
     /// Throws ControlError when no such machine is up.
     Client connect() const { return Client::connect(endpoint()); }
+    /// Of a verb whose answer only programs want: it is printed with --json. The exit code.
+    int ask(const char* verb, const Json& request) const;
+
+    /// What the help of such a verb says of these options.
+    static constexpr const char* help =
+        "  -M, --machine-name NAME   one of several machines\n"
+        "      --json                as one JSON document\n";
 };
 
 /// Prints `result` as the one document of --json: {"ring3": 1, "verb": VERB, "result": ...}.

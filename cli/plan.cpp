@@ -29,7 +29,8 @@ constexpr const char* cache_help =
     "       ring3 cache clear\n"
     "\n"
     "Runs under a virtual clock repeat bit for bit, and are made once. Says whether the run of a\n"
-    "cell (its number in ring3 plan) is kept, and everything that decides that; or forgets all.\n";
+    "cell (its number in ring3 plan) is kept, and everything that decides that; or forgets all\n"
+    "runs, and what engines keep of translated guest code. Images stay: see `ring3 image`.\n";
 
 int run_plan(std::span<const std::string> arguments) {
     DescriptorChoice choice;
@@ -70,7 +71,9 @@ int run_cache(std::span<const std::string> arguments) {
     choice.add_to(line);
     const auto words = line.parse(arguments, {1, 3, "explain DESCRIPTOR CELL, or clear"});
     if (words[0] == "clear" && words.size() == 1) {
-        fmt::print("removed {} runs\n", experiment::clear_cache());
+        const experiment::Cleared cleared = experiment::clear_cache();
+        fmt::print("removed {} runs and {} MiB of translations\n", cleared.runs,
+                   cleared.translation_bytes >> 20);
         return to_int(ExitCode::ok);
     }
     if (words[0] != "explain" || words.size() != 3)
@@ -83,8 +86,8 @@ int run_cache(std::span<const std::string> arguments) {
 
 const RegisteredVerb plan_entry{
     {"plan", "lists what an experiment would run", plan_help, run_plan, VerbGroup::experiment}};
-const RegisteredVerb cache_entry{
-    {"cache", "says why a run is kept or not", cache_help, run_cache, VerbGroup::experiment}};
+const RegisteredVerb cache_entry{{"cache", "says why a run is kept or not, or forgets all",
+                                  cache_help, run_cache, VerbGroup::experiment}};
 
 }  // namespace
 }  // namespace ring3

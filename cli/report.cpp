@@ -49,12 +49,16 @@ Json json_of(const analysis::ClaimResult& result) {
 
 void print_claim(const analysis::ClaimResult& result) {
     const std::string& text = result.claim.text.empty() ? result.claim.name : result.claim.text;
-    std::string measured = "not measured";
-    if (result.ratio)
-        measured = fmt::format("{} {}", analysis::ratio_text(result.ratio->value),
-                               analysis::interval_text(*result.ratio));
-    fmt::print("{:<10} {} ({}, {})\n", analysis::verdict_name(result.verdict), text,
-               analysis::bounds_text(result.claim), measured);
+    // Of what is the same or differs there is nothing to measure: the reason says what was found.
+    std::string found = result.reason;
+    if (result.claim.fact.empty()) {
+        const std::string measured =
+            result.ratio ? fmt::format("{} {}", analysis::ratio_text(result.ratio->value),
+                                       analysis::interval_text(*result.ratio))
+                         : "not measured";
+        found = fmt::format("{}, {}", analysis::bounds_text(result.claim), measured);
+    }
+    fmt::print("{:<10} {} ({})\n", analysis::verdict_name(result.verdict), text, found);
 }
 
 int run(std::span<const std::string> arguments) {

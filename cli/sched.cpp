@@ -88,9 +88,7 @@ constexpr const char* sched_help =
     "can\n"
     "run is handed over; what they had saved or owed is not.\n"
     "\n"
-    "  -p, --cpupool POOL        a pool's name or number\n"
-    "  -M, --machine-name NAME   one of several machines\n"
-    "      --json                as one JSON document\n";
+    "  -p, --cpupool POOL        a pool's name or number\n";
 
 int set_promises(const MachineChoice& choice, const std::vector<std::string>& words) {
     const std::vector<std::string> keys{"vcpu",      "weight",     "cap_percent", "period_us",
@@ -192,9 +190,7 @@ std::string help_of(const XlVerb& verb) {
         verb.name);
     for (const XlOption& option : verb.options)
         text += fmt::format("  {:<25} {}\n", option.letter, option.text);
-    return text +
-           "  -M, --machine-name NAME   one of several machines\n"
-           "      --json                as one JSON document\n";
+    return text + MachineChoice::help;
 }
 
 int run(const XlVerb& verb, std::span<const std::string> arguments) {
@@ -235,9 +231,7 @@ constexpr const char* pin_help =
     "\n"
     "Says on which pCPUs a vCPU may run. VCPU is a number or all; CPUS is all or a list such as\n"
     "0-3,5 or 0-7,^2.\n"
-    "\n"
-    "  -M, --machine-name NAME   one of several machines\n"
-    "      --json                as one JSON document\n";
+    "\n";
 
 int vcpu_pin(std::span<const std::string> arguments) {
     MachineChoice choice;
@@ -245,9 +239,7 @@ int vcpu_pin(std::span<const std::string> arguments) {
     const auto words = choice.add_to(line).parse(arguments, {3, 3, "DOMAIN VCPU CPUS"});
     Json request{{"domain", words[0]}, {"vcpu", words[1]}, {"cpus", words[2]}};
     if (words[1] != "all") request["number"] = whole_number("VCPU", words[1]);
-    const Json answer = choice.connect().request("vcpu-pin", request);
-    if (choice.json) print_json("vcpu-pin", answer);
-    return to_int(ExitCode::ok);
+    return choice.ask("vcpu-pin", request);
 }
 
 constexpr const char* set_help =
@@ -255,18 +247,14 @@ constexpr const char* set_help =
     "\n"
     "Asks the domain's kernel to have COUNT vCPUs, 1 to its maxvcpus. Linux takes the others off\n"
     "line; those that may come back its udev brings up, or echo 1 >.../cpuN/online.\n"
-    "\n"
-    "  -M, --machine-name NAME   one of several machines\n"
-    "      --json                as one JSON document\n";
+    "\n";
 
 int vcpu_set(std::span<const std::string> arguments) {
     MachineChoice choice;
     CommandLine line("vcpu-set");
     const auto words = choice.add_to(line).parse(arguments, {2, 2, "DOMAIN COUNT"});
-    const Json answer = choice.connect().request(
-        "vcpu-set", {{"domain", words[0]}, {"count", whole_number("COUNT", words[1])}});
-    if (choice.json) print_json("vcpu-set", answer);
-    return to_int(ExitCode::ok);
+    return choice.ask("vcpu-set",
+                      {{"domain", words[0]}, {"count", whole_number("COUNT", words[1])}});
 }
 
 struct RegisteredSchedVerbs {
@@ -278,10 +266,12 @@ struct RegisteredSchedVerbs {
 };
 const RegisteredSchedVerbs xl_entries;
 const RegisteredVerb entries[] = {
-    RegisteredVerb{
-        {"sched", "shows or changes what domains are promised of the CPU", sched_help, sched}},
-    RegisteredVerb{{"vcpu-set", "asks a domain to have so many vCPUs on line", set_help, vcpu_set}},
-    RegisteredVerb{{"vcpu-pin", "says on which pCPUs a vCPU may run", pin_help, vcpu_pin}},
+    RegisteredVerb{{"sched", "shows or changes what domains are promised of the CPU",
+                    std::string(sched_help) + MachineChoice::help, sched}},
+    RegisteredVerb{{"vcpu-set", "asks a domain to have so many vCPUs on line",
+                    std::string(set_help) + MachineChoice::help, vcpu_set}},
+    RegisteredVerb{{"vcpu-pin", "says on which pCPUs a vCPU may run",
+                    std::string(pin_help) + MachineChoice::help, vcpu_pin}},
 };
 
 }  // namespace

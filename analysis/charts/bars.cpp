@@ -105,9 +105,23 @@ std::string data_of(const BarChart& chart, const Layout& layout) {
     return data + "-1000 0\n";
 }
 
+/// Whether groups' names, of one line each, are wider than their groups.
+bool names_overlap(const BarChart& chart, const Layout& layout, double slots) {
+    constexpr double letter_px = 7;
+    double before = 0;
+    for (std::size_t i = 0; i < chart.groups.size(); ++i) {
+        const double half_px = letter_px * static_cast<double>(chart.groups[i].label.size()) / 2;
+        const double middle_px = layout.group_middles[i] * plot_width_px / slots;
+        if (i > 0 && middle_px - half_px < before) return true;
+        before = middle_px + half_px;
+    }
+    return false;
+}
+
 }  // namespace
 
 bool is_cut(const BarChart& chart) {
+    if (chart.scale == BarChart::Scale::amounts) return false;
     return std::ranges::any_of(chart.groups, [](const BarChart::Group& group) {
         return std::ranges::any_of(
             group.bars, [](const BarChart::Bar& bar) { return is_beyond(bar, highest_whole); });
@@ -120,7 +134,8 @@ Chart draw_bars(const BarChart& whole) {
     const double slots = std::max(layout.end, fewest_slots);
     const double margin = (slots - layout.end) / 2;
     const bool upright = plot_width_px / slots >= widest_text_px;
-    double top = 1;
+    const bool has_ratios = chart.scale == BarChart::Scale::ratios;
+    double top = has_ratios ? 1 : 0;
     for (const auto& [bar, x] : layout.bars) top = std::max(top, top_of(*bar));
 
     Chart result = chart_of(chart.about, 500, data_of(chart, layout));
@@ -135,9 +150,12 @@ Chart draw_bars(const BarChart& whole) {
         script += fmt::format("{}{} {}", i == 0 ? "" : ", ", script_text(chart.groups[i].label),
                               layout.group_middles[i]);
     script += ")\nset boxwidth 0.92\nset bmargin 4.6\n";
-    script += fmt::format(
-        "set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back "
-        "lc rgb '#888888' dt 2\n");
+    if (!has_ratios && names_overlap(chart, layout, slots))
+        script += "set xtics rotate by 25 right offset 0,0.2\nset bmargin 7\nset lmargin 14\n";
+    if (has_ratios)
+        script +=
+            "set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back "
+            "lc rgb '#888888' dt 2\n";
     script += "plot ";
     for (std::size_t i = 0; i < chart.series.size(); ++i) {
         const BarChart::Series& series = chart.series[i];

@@ -3,6 +3,7 @@
 // units on the axes, bars from zero, no line between categories, intervals told in the caption.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -41,10 +42,13 @@ struct BarChart {
         std::string label;
         std::vector<Bar> bars;
     };
+    /// Ratios are told from 1, by a line, and cut where one is far from it.
+    enum class Scale : std::uint8_t { ratios, amounts };
     About about;
     std::string y_label;
     std::vector<Series> series;
     std::vector<Group> groups;
+    Scale scale = Scale::ratios;
 };
 Chart draw_bars(const BarChart& chart);
 /// Some bar is so much higher than 1 that the others would not be seen beside it: it is cut.

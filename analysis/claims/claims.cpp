@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "analysis/claims/claims.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -56,6 +57,12 @@ std::string why_empty(const Measured& measured) {
                              measured.mark(), measured.reason);
 }
 
+bool has_zero(const Measure& measure) {
+    return std::ranges::any_of(measure.sample.runs, [](const std::vector<double>& run) {
+        return std::ranges::find(run, 0.0) != run.end();
+    });
+}
+
 void add_pairs(const Claim& claim, const Measured& mine, const Measured& its, Pairs& pairs) {
     for (const Measured* side : {&mine, &its})
         if (!side->mark().empty()) return add_missing(pairs, why_empty(*side));
@@ -72,6 +79,11 @@ void add_pairs(const Claim& claim, const Measured& mine, const Measured& its, Pa
         if (found == all_of(its).end() || measure.sample.empty() || found->second.sample.empty()) {
             add_missing(pairs, fmt::format("{} {} is missing on one side", mine.point.workload,
                                            quantity.label()));
+            continue;
+        }
+        if (has_zero(measure) || has_zero(found->second)) {
+            add_missing(pairs, fmt::format("{} {} is 0 on one side, and has no ratio",
+                                           mine.point.workload, quantity.label()));
             continue;
         }
         SamplePair pair{&measure.sample, &found->second.sample};

@@ -76,7 +76,8 @@ void add_schedule(const Campaign& campaign, Measured& measured) {
         if (run.status != Status::ok || point_of(campaign.cell_of(run)) != measured.point) continue;
         if (measured.point.is_virtual() && !cells.insert(run.cell).second) continue;
         for (const Value& value : run.schedule) {
-            if (!is_measured(value)) continue;
+            // Not to have waited is a value, too.
+            if (!value.ok || !std::isfinite(value.value)) continue;
             Measure& measure = measured.schedule[{value.domain, value.program, value.metric}];
             measure.unit = value.unit;
             measure.better = value.better;
@@ -200,7 +201,14 @@ std::optional<Absolute> absolute(const Measured& measured, const std::vector<Qua
     std::map<std::string, double> times;
     std::map<std::pair<std::string, std::string>, double> rates;
     std::string unit;
+    // How often who works in the background came round is beside the point where others are timed.
+    const auto is_beside = [&](const Quantity& quantity) {
+        const Measure* const found = find(measured, quantity);
+        return found != nullptr && found->unit == "rounds";
+    };
+    const bool are_all_beside = std::ranges::all_of(members, is_beside);
     for (const Quantity& quantity : members) {
+        if (!are_all_beside && is_beside(quantity)) continue;
         const Measure* found = find(measured, quantity);
         if (found == nullptr || (!unit.empty() && found->unit != unit)) return std::nullopt;
         unit = found->unit;

@@ -8,6 +8,7 @@
 
 #include "analysis/charts/kinds.hpp"
 #include "analysis/report/evaluation.hpp"
+#include "analysis/report/factors.hpp"
 #include "analysis/text/numbers.hpp"
 
 namespace ring3::analysis {
@@ -69,20 +70,62 @@ Table waits_table(const std::vector<const Measured*>& points,
     return table;
 }
 
+Table rates_table(const std::vector<const Measured*>& points) {
+    Table table{{"point", "window (s)", "instructions per us"},
+                {},
+                "All domains together, while all were at work."};
+    for (const Measured* const one : points)
+        if (find(*one, machine, "mips") != nullptr)
+            table.rows.push_back({one->point.label(), cell(*one, machine, "window", 1),
+                                  cell(*one, machine, "mips", 1)});
+    return table;
+}
+
+/// "2, gang" of "domains.count=2;scheduler.name=gang": the caption has the names.
+std::string values_of(const std::string& factors) {
+    std::string values;
+    for (const auto& [key, value] : parse_factors(factors))
+        values += (values.empty() ? "" : ", ") + value;
+    return values;
+}
+
+std::string keys_of(const std::string& factors) {
+    std::string keys;
+    for (const auto& [key, value] : parse_factors(factors))
+        keys += (keys.empty() ? "" : ", ") + key;
+    return keys;
+}
+
 Chart shares_chart(const Evaluation& evaluation, const std::vector<const Measured*>& points,
-                   const std::vector<std::string>& domains) {
+                   std::vector<std::string> domains) {
     BarChart chart{{"at-work-shares", "Shares of the CPUs",
                     "How many pCPUs each domain had while all were at work; on top the number.",
                     "Bars of domains, in groups by point."},
                    "pCPUs",
                    {},
-                   {}};
+                   {},
+                   BarChart::Scale::amounts};
+    const std::string keys = keys_of(points.front()->point.factors);
+    if (!keys.empty()) chart.about.caption += fmt::format(" Groups: {}.", keys);
+    std::erase_if(domains, [&](const std::string& domain) {
+        return std::ranges::none_of(points, [&](const Measured* one) {
+            const Measure* const cpus = find(*one, domain, "cpus");
+            return cpus != nullptr && estimate_median(cpus->sample).value > 0;
+        });
+    });
+    const bool is_one_platform = std::ranges::all_of(points, [&](const Measured* one) {
+        return one->point.platform == points.front()->point.platform;
+    });
     Palette palette;
     for (const std::string& domain : domains)
         chart.series.push_back({domain, palette.look(domain), false});
     for (const Measured* const one : points) {
-        BarChart::Group group{
-            one->point.factors.empty() ? evaluation.label(one->point) : one->point.factors, {}};
+        const std::string values = values_of(one->point.factors);
+        BarChart::Group group{values, {}};
+        if (!is_one_platform || values.empty()) {
+            const std::string& platform = one->point.platform;
+            group.label = values.empty() ? evaluation.label(one->point) : platform + ", " + values;
+        }
         for (std::size_t i = 0; i < domains.size(); ++i)
             if (const Measure* const measure = find(*one, domains[i], "cpus")) {
                 const double value = estimate_median(measure->sample).value;
@@ -105,6 +148,7 @@ void add_at_work(const Evaluation& evaluation, Document& document) {
     if (points.size() <= most_points && !domains.empty())
         document.add(shares_chart(evaluation, points, domains));
     document.add(waits_table(points, domains));
+    if (Table rates = rates_table(points); !rates.rows.empty()) document.add(std::move(rates));
 }
 
 }  // namespace ring3::analysis

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include <fmt/format.h>
 
 #include "analysis/charts/kinds.hpp"
+#include "analysis/text/numbers.hpp"
 
 namespace ring3::analysis {
 namespace {
@@ -65,6 +67,17 @@ std::size_t first_of_all(const std::vector<Turn>& turns) {
     for (std::size_t i = 0; i < turns.size(); ++i)
         if (seen.insert(turns[i].domain).second) last_new = i;
     return last_new < most_turns ? 0 : last_new - most_turns / 2;
+}
+
+/// As its config has it; a run that does not tell knows domains by their numbers.
+std::string name_of(const Run& run, const std::string& domain) {
+    const auto listed = run.meta.find("domains");
+    if (domain == "0" || listed == run.meta.end()) return "domain " + domain;
+    std::istringstream names(listed->second);
+    std::string name;
+    for (int left = std::stoi(domain); left > 0; --left)
+        if (!std::getline(names, name, ',')) return "domain " + domain;
+    return name;
 }
 
 template <typename List, typename Make>
@@ -138,15 +151,15 @@ std::optional<Chart> share_chart(const Run& run, const std::string& label) {
     if (shares.size() > most_names) return std::nullopt;
     SeriesChart chart{
         {fmt::format("shares-{}", run.run), "CPUs over time",
-         fmt::format("How many pCPUs each domain had, in {} windows of the traced time of {}.",
-                     windows, label),
+         fmt::format("How many pCPUs each domain had, in {} windows of the first {} s of {}.",
+                     windows, significant(last / 1e9), label),
          "A line for each domain."},
         "virtual time (s)",
         "pCPUs in use",
         {}};
     Palette palette;
     for (const auto& [domain, values] : shares) {
-        Line line{"domain " + domain, palette.look(domain), {}, false};
+        Line line{name_of(run, domain), palette.look(domain), {}, false};
         for (std::size_t i = 0; i < windows; ++i)
             line.at.push_back(
                 {(first + width * static_cast<double>(i)) / 1e9, values[i], std::nullopt});
@@ -172,8 +185,9 @@ std::optional<Chart> memory_chart(const Run& run, const std::string& label) {
     for (std::size_t row = 0; row < events.size(); ++row) {
         if (text_in(events.event, row) != "reservation") continue;
         const std::string domain = text_in(events.domain, row);
-        const std::size_t index = index_in(chart.lines, "domain " + domain, [&] {
-            return Line{"domain " + domain, palette.look(domain), {{0, 0, std::nullopt}}, false};
+        const std::string name = name_of(run, domain);
+        const std::size_t index = index_in(chart.lines, name, [&] {
+            return Line{name, palette.look(domain), {{0, 0, std::nullopt}}, false};
         });
         std::vector<Line::At>& at = chart.lines[index].at;
         const double done = events.third->numbers[row];

@@ -55,11 +55,13 @@ toml::table* named_in(toml::array& array, std::string_view name) {
     return nullptr;
 }
 
-/// "guest.memory_mib=64", "workloads.dbench.size=train": the last word is the key.
+/// "guest.memory_mib=64", "workloads.dbench.size=train": the last word is the key. In [sweep] a key
+/// is of several: "sweep.domains.count=[1, 2]".
 void apply(toml::table& root, const std::string& setting, Errors& errors) {
     const std::string origin = "--set " + setting;
     const std::size_t equals = setting.find('=');
-    const std::size_t dot = setting.substr(0, equals).rfind('.');
+    const std::size_t dot =
+        setting.starts_with("sweep.") ? setting.find('.') : setting.substr(0, equals).rfind('.');
     if (equals == std::string::npos || dot == std::string::npos || dot == 0 || dot + 1 == equals)
         return errors.add(origin, "must be table.key=value, for example guest.memory_mib=256");
     std::istringstream words(setting.substr(0, dot));

@@ -58,34 +58,40 @@ std::vector<Boot::Domain> domains_of(const Boot& boot) {
     return {only};
 }
 
-/// Tells how far the machine is. Where guests are in the background, the machine is to stop when
-/// all others have ended, which is a moment of its own time; else it stops by itself, or when its
-/// parent kills it.
+/// Tells how far the machine is. Where the experiment has guests in the background, be there some
+/// at this point of it or none, the machine is to stop when all others have done their work, or
+/// have ended, which is a moment of its own time; else it stops by itself, or when its parent kills
+/// it. (To power off takes long beside others.)
 class Follower final : public Outside {
 public:
-    explicit Follower(SharedProgress& progress) : progress_(progress) {}
+    Follower(SharedProgress& progress, bool stops) : progress_(progress), stops_(stops) {}
 
     void follow(Machine& machine) { machine_ = &machine; }
-    void note(const Guest& guest, bool is_background) {
-        if (is_background)
-            has_background_ = true;
-        else
-            guests_.push_back(&guest);
+    /// Whose work is waited for; `is_done`: whether it has told so.
+    void wait_for(const Guest& guest, std::shared_ptr<const bool> is_done) {
+        guests_.push_back({&guest, std::move(is_done)});
     }
     bool wants_stop() override {
         // Asked at every exit of a guest.
         constexpr unsigned every = 16;
         if (machine_ != nullptr && ++asked_ % every == 0)
             progress_.set({machine_->time().time_since_epoch(), machine_->retired()});
-        return has_background_ && std::ranges::none_of(guests_, &Guest::is_alive);
+        return stops_ && std::ranges::none_of(guests_, &Worker::is_at_work);
     }
 
 private:
+    struct Worker {
+        const Guest* guest;
+        std::shared_ptr<const bool> is_done;
+
+        bool is_at_work() const { return guest->is_alive() && !*is_done; }
+    };
+
     SharedProgress& progress_;
     Machine* machine_ = nullptr;
     unsigned asked_ = 0;
-    std::vector<const Guest*> guests_;
-    bool has_background_ = false;
+    const bool stops_;
+    std::vector<Worker> guests_;
 };
 
 void write_all(int file, std::string_view text) {
@@ -113,13 +119,17 @@ public:
             const Line line{machine_.time().time_since_epoch(), name_, line_};
             write_all(output_, told(line) + "\n");
             hash_->update(fmt::format("{} {}\n", line.at.count(), line_));
+            *is_done_ |= line_.starts_with(end_line);
             line_.clear();
         }
     }
     /// Of the lines so far, with their times. Copies of this share it.
     const std::shared_ptr<Sha256>& hash() const { return hash_; }
+    /// Whether the last line of its work has come.
+    const std::shared_ptr<bool>& is_done() const { return is_done_; }
 
 private:
+    std::shared_ptr<bool> is_done_ = std::make_shared<bool>(false);
     std::shared_ptr<Sha256> hash_ = std::make_shared<Sha256>();
     Machine& machine_;
     std::string name_;
@@ -183,7 +193,8 @@ bool is_background(const Boot& boot, const std::string& name) {
 
 /// What the child does. Its result is its exit code.
 int run_machine(const Boot& boot, MachineConfig config, SharedProgress& progress, int output) try {
-    Follower follower(progress);
+    Follower follower(progress,
+                      std::ranges::any_of(boot.descriptor.domains, &DomainChoice::background));
     Machine machine(std::move(config), follower, [](const Log::Line& line) {
         if (line.level != LogLevel::info) fmt::print(stderr, "{}\n", line.text);
     });
@@ -198,7 +209,7 @@ int run_machine(const Boot& boot, MachineConfig config, SharedProgress& progress
         const LineWriter console(machine, domain.name, output);
         spec.show = console;
         Guest& guest = machine.add_guest(std::move(spec));
-        follower.note(guest, domain.background);
+        if (!domain.background) follower.wait_for(guest, console.is_done());
         domain_facts.add(guest, console);
     }
     std::ofstream{boot.scratch / config_file} << machine.config().describe();

@@ -8,6 +8,7 @@
 #include "experiments/runner/cache.hpp"
 #include "experiments/runner/campaign.hpp"
 #include "experiments/runner/time_left.hpp"
+#include "hv/base/cache_folder.hpp"
 #include "hv/base/errors.hpp"
 
 namespace ring3::experiment {
@@ -69,14 +70,20 @@ std::string explain_cache(const Descriptor& descriptor, const std::string& numbe
     return text;
 }
 
-std::size_t clear_cache() {
-    const fs::path folder = ImageStore::default_root().parent_path() / "runs";
-    std::size_t count = 0;
-    if (fs::exists(folder))
-        for (const auto& entry : fs::directory_iterator(folder))
-            count += entry.path().extension() == ".spool" ? 1U : 0U;
-    fs::remove_all(folder);
-    return count;
+Cleared clear_cache() {
+    Cleared cleared;
+    const auto remove = [](const fs::path& folder, auto&& note) {
+        if (!fs::exists(folder)) return;
+        for (const auto& entry : fs::directory_iterator(folder)) note(entry);
+        fs::remove_all(folder);
+    };
+    remove(cache_folder() / "runs", [&](const fs::directory_entry& entry) {
+        if (entry.path().extension() == ".spool") ++cleared.runs;
+    });
+    remove(cache_folder() / "translations", [&](const fs::directory_entry& entry) {
+        if (entry.is_regular_file()) cleared.translation_bytes += entry.file_size();
+    });
+    return cleared;
 }
 
 }  // namespace ring3::experiment

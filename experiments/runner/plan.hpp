@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -31,7 +32,12 @@ Plan plan_of(const Descriptor& descriptor, const std::filesystem::path& results)
 /// Everything that decides whether the run of a cell is kept, for people. ConfigError for a cell
 /// that does not exist.
 std::string explain_cache(const Descriptor& descriptor, const std::string& cell);
-/// Forgets all runs; says how many.
-std::size_t clear_cache();
+/// What was kept and is gone.
+struct Cleared {
+    std::size_t runs = 0;
+    std::uintmax_t translation_bytes = 0;
+};
+/// Forgets all runs, and what engines have kept of translations. Images stay.
+Cleared clear_cache();
 
 }  // namespace ring3::experiment

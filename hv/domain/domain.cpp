@@ -26,6 +26,8 @@ Domain::Domain(Hypervisor& hypervisor, PageTables& tables, Parameters parameters
     for (std::uint32_t id = 0; id < parameters_.vcpus; ++id) {
         vcpus_.push_back(std::make_unique<Vcpu>(*this, VcpuId{id}));
     }
+    // All that it may come to have; one more is shared_info.
+    frames().keep_run(id(), parameters_.max_memory + (1 + GrantTable::max_frames));
     memory_map.push_back({0, parameters_.max_memory.raw * page_size, abi::e820_ram});
 }
 

@@ -97,7 +97,7 @@ void Machine::run_domain0(Duration slice) {
         why == Scheduler::Why::blocked ? ScheduledVcpu::Place::out : ScheduledVcpu::Place::waiting;
     domain0_->set_run_state(why == Scheduler::Why::blocked ? RunState::blocked
                                                            : RunState::runnable);
-    tell_stopped(*domain0_, ended - began, why);
+    tell_stopped(*domain0_, ended - began, why, 0);
 }
 
 void Machine::work_at_once() {

@@ -159,6 +159,7 @@ void Machine::begin_run(const Scheduler::Choice& choice, Time end) {
     Parked& own = pcpus_[pcpu_.raw];
     own.began = time();
     own.slice_ends = own.began + choice.slice;
+    own.retired_before = runner.vcpu.cpu.retired;
     retired_ -= runner.vcpu.cpu.retired;
     running_ = &runner;
     runner.place = Runner::Place::running;
@@ -194,7 +195,8 @@ void Machine::end_run(Scheduler::Why why) {
     runner.place = can_run ? Runner::Place::waiting : Runner::Place::out;
     retired_ += runner.vcpu.cpu.retired;
     running_ = nullptr;
-    tell_stopped(runner, ended - pcpus_[pcpu_.raw].began, why);
+    const Parked& own = pcpus_[pcpu_.raw];
+    tell_stopped(runner, ended - own.began, why, runner.vcpu.cpu.retired - own.retired_before);
     by_id_.at(runner.view.domain)->guest.poll_back_ends();
 }
 

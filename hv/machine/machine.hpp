@@ -167,7 +167,7 @@ private:
     void run_slice(Runner& runner, Duration slice);
     void run_domain0(Duration slice);
     void begin_turn(const sched::Vcpu& view);
-    void tell_stopped(ScheduledVcpu& vcpu, Duration ran, Scheduler::Why why);
+    void tell_stopped(ScheduledVcpu& vcpu, Duration ran, Scheduler::Why why, std::uint64_t retired);
     Scheduler::Choice pick();
     Time next_event(PcpuId pcpu);
     void run_scheduler_timer(PcpuId pcpu, Time now);
@@ -281,6 +281,8 @@ private:
         std::uint64_t retired = 0;
         bool runs_domain0 = false, is_idle = false;
         Time began{}, slice_ends{};
+        /// By the vCPU that runs, before it did.
+        std::uint64_t retired_before = 0;
     };
     std::vector<Parked> pcpus_;
     /// Inside of a quantum others learn of a wake at its end.

@@ -75,6 +75,7 @@ Time Machine::next_event(PcpuId pcpu) {
 void Machine::run_slice(Runner& runner, Duration slice) {
     HV_CHECK(runner.place == Runner::Place::waiting, "a scheduler chose a vCPU that cannot run");
     const Time began = time();
+    const std::uint64_t retired_before = runner.vcpu.cpu.retired;
     // From here on retired() adds the vCPU's own counter.
     retired_ -= runner.vcpu.cpu.retired;
     running_ = &runner;
@@ -91,7 +92,7 @@ void Machine::run_slice(Runner& runner, Duration slice) {
     runner.place = can_run ? Runner::Place::waiting : Runner::Place::out;
     retired_ += runner.vcpu.cpu.retired;
     running_ = nullptr;
-    tell_stopped(runner, ended - began, why);
+    tell_stopped(runner, ended - began, why, runner.vcpu.cpu.retired - retired_before);
     by_id_.at(runner.view.domain)->guest.poll_back_ends();
 }
 
@@ -116,9 +117,10 @@ void Machine::replace_schedulers() {
     for (CpuPool& pool : pools_.all()) set_scheduler(pool, {"round_robin", Params("scheduler")});
 }
 
-void Machine::tell_stopped(ScheduledVcpu& vcpu, Duration ran, Scheduler::Why why) {
+void Machine::tell_stopped(ScheduledVcpu& vcpu, Duration ran, Scheduler::Why why,
+                           std::uint64_t retired) {
     trace_.note(trace::Event::stop, vcpu.view.domain, vcpu.view.id,
-                static_cast<std::uint64_t>(ran.count()), static_cast<std::uint64_t>(why));
+                static_cast<std::uint64_t>(ran.count()), static_cast<std::uint64_t>(why), retired);
     turns_.end(*clock_, retired_here(), pcpu_, vcpu.view, ran);
     watchdog_.stopped(vcpu.view, pcpu_, why != Scheduler::Why::blocked, time());
     vcpu.pool->scheduler->stopped(vcpu.view, pcpu_, ran, why, time());

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Frames are handed out in mfn order from a bitmap; their memory is one file, of which a freed
-// frame gives its page back to the host.
+// The memory of all frames is one file, of which a freed frame gives its page back to the host.
 #include "hv/memory/frame_table.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <new>
 
@@ -17,7 +15,6 @@ namespace ring3 {
 namespace {
 
 constexpr std::uint64_t m2p_entries_per_page = page_size / sizeof(std::uint64_t);
-constexpr unsigned bits_per_word = 64;
 
 constexpr std::uint64_t round_up(std::uint64_t n, std::uint64_t unit) {
     return (n + unit - 1) / unit * unit;
@@ -32,30 +29,21 @@ constexpr std::uint64_t m2p_page_count(Frames total) {
 
 FrameTable::FrameTable(Frames total)
     : total_(total),
-      free_(total),
       memory_(total.raw * page_size),
       frame_memory_(round_up(total.raw * sizeof(Frame), page_size)),
       m2p_memory_(m2p_page_count(total) * page_size),
       // Zeroed memory holds free Frames already: an implicit-lifetime type, nothing to construct.
       frames_(std::launder(reinterpret_cast<Frame*>(frame_memory_.data()))),
-      free_bits_(round_up(total.raw, bits_per_word) / bits_per_word, ~std::uint64_t{0}),
+      free_(total.raw),
       m2p_set_(m2p_page_count(total), false) {
     HV_CHECK(total.raw > 0, "a machine without memory");
-    if (total.raw % bits_per_word != 0) {
-        free_bits_.back() = (std::uint64_t{1} << (total.raw % bits_per_word)) - 1;
-    }
     std::memset(m2p_unset_, 0xff, sizeof m2p_unset_);
 }
 
 std::optional<Mfn> FrameTable::allocate(DomainId owner) {
-    if (free_.raw == 0) return std::nullopt;
-    while (free_bits_[lowest_free_word_] == 0) ++lowest_free_word_;
-    std::uint64_t& word = free_bits_[lowest_free_word_];
-    const auto bit = static_cast<std::uint64_t>(std::countr_zero(word));
-    word &= word - 1;
-    free_ = free_ - 1;
-
-    const std::uint64_t index = lowest_free_word_ * bits_per_word + bit;
+    const std::optional<std::uint64_t> free = free_.take(owner);
+    if (!free) return std::nullopt;
+    const std::uint64_t index = *free;
     if (walk_epochs_.size() <= owner.raw) walk_epochs_.resize(owner.raw + std::size_t{1}, 1);
     used_end_ = std::max(used_end_, index + 1);
     Frame& frame = frames_[index];
@@ -67,11 +55,7 @@ void FrameTable::forget(Frame& frame) {
     const Mfn mfn = mfn_of(frame);
     set_m2p(mfn, Pfn{~std::uint64_t{0}});
     frame = Frame{};
-    const std::uint64_t index = index_of(mfn);
-    const std::size_t word = index / bits_per_word;
-    free_bits_[word] |= std::uint64_t{1} << (index % bits_per_word);
-    if (word < lowest_free_word_) lowest_free_word_ = word;
-    ++free_;
+    free_.give_back(index_of(mfn));
 }
 
 void FrameTable::release(Mfn mfn) {
@@ -120,6 +104,7 @@ void FrameTable::release_all(DomainId owner) {
         if (run_length++ == 0) run_start = index;
     }
     if (run_length != 0) memory_.discard(run_start * page_size, run_length * page_size);
+    free_.end_run(owner);
 }
 
 void FrameTable::write(Mfn mfn, std::uint64_t offset, std::span<const std::byte> bytes) {

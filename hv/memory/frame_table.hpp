@@ -11,6 +11,7 @@
 
 #include "hv/base/check.hpp"
 #include "hv/base/units.hpp"
+#include "hv/memory/free_frames.hpp"
 #include "hv/memory/granted_frames.hpp"
 #include "hv/memory/host_mapping.hpp"
 #include "hv/memory/machine_memory.hpp"
@@ -78,13 +79,15 @@ public:
     const GrantedFrames& granted() const { return granted_; }
 
     Frames total() const { return total_; }
-    Frames free() const { return free_; }
+    Frames free() const { return Frames{free_.count()}; }
     /// One past the machine's last frame.
     Mfn end_mfn() const { return first_mfn + total_.raw; }
 
     /// A zeroed frame for this domain; lowest free mfn first, so that a run repeats. Empty when the
     /// machine is full.
     std::optional<Mfn> allocate(DomainId owner);
+    /// The domain gets its frames from a run of so many, if there is one: FreeFrames::keep_run().
+    void keep_run(DomainId owner, Frames length) { free_.keep_run(owner, length.raw); }
     /// Gives the frame back and zeroes it. Its counts must be zero.
     void release(Mfn mfn);
     /// Gives back every frame of a domain that is gone, whatever references they hold on each
@@ -159,14 +162,11 @@ private:
     bool keep_for_others(Mfn mfn, Frame& frame);
 
     Frames total_;
-    Frames free_;
     MachineMemory memory_;
     HostMapping frame_memory_;
     HostMapping m2p_memory_;
     Frame* frames_;
-    /// One bit per frame, set = free; no word before lowest_free_word_ has one.
-    std::vector<std::uint64_t> free_bits_;
-    std::size_t lowest_free_word_ = 0;
+    FreeFrames free_;
     /// No frame from here on was ever allocated: a big machine with small domains is not searched.
     std::uint64_t used_end_ = 0;
     /// Whether page n of the machine-to-phys table has memory of its own.

@@ -34,7 +34,7 @@ constexpr std::array event_table{
     EventInfo{Event::stop,
               "stop",
               "it does not run any more",
-              {number("ran_ns"), Argument{"why", Shown::why}}},
+              {number("ran_ns"), Argument{"why", Shown::why}, number("retired")}},
     EventInfo{Event::wake, "wake", "it was blocked, and can run", {}},
     EventInfo{Event::idle, "idle", "the pCPU has nobody to run", {}},
     EventInfo{Event::domain_start,

@@ -30,11 +30,12 @@ std::vector<Slice> slices(std::span<const Record> records) {
         if (record.event == Event::run) {
             open[record.pcpu] = all.size();
             all.push_back({who(record), record.pcpu, record.time_ns, end_of(records),
-                           record.arguments[0], std::nullopt});
+                           record.arguments[0], std::nullopt, 0});
         } else if (const auto it = open.find(record.pcpu);
                    record.event == Event::stop && it != open.end()) {
             all[it->second].to_ns = record.time_ns;
             all[it->second].why = record.arguments[1];
+            all[it->second].retired = record.arguments[2];
             open.erase(it);
         }
     }

@@ -33,6 +33,8 @@ struct Slice {
     std::uint64_t slice_ns = 0;
     /// A number of Shown::why.
     std::optional<std::uint64_t> why;
+    /// Instructions; of one that did not end, unknown.
+    std::uint64_t retired = 0;
 };
 /// In the order of their beginnings.
 std::vector<Slice> slices(std::span<const Record> records);

@@ -86,7 +86,8 @@ TEST_F(Create, ends_with_a_digest_that_repeats) {
 }
 
 TEST_F(Create, shows_what_the_engine_did) {
-    const Outcome outcome = create("--profile --clock virtual " + config(prints('A')));
+    const Outcome outcome = create(
+        "--profile --clock virtual --set engine.keep_translations=false " + config(prints('A')));
     EXPECT_EQ(outcome.code, 0);
     EXPECT_THAT(outcome.said,
                 AllOf(ContainsRegex("[1-9][0-9]*  instructions retired\n"),

@@ -27,10 +27,8 @@ namespace ring3 {
 namespace {
 
 using namespace test;
-using testing::AllOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 using Json = nlohmann::json;
@@ -43,12 +41,6 @@ std::string config(const Code& code, const std::string& name) {
     std::ofstream(path) << fmt::format("name = \"{}\"\nkernel = \"{}\"\nmemory = 8\n", name,
                                        small_kernel(code));
     return path;
-}
-
-void succeed(const std::string& arguments) {
-    const Outcome outcome = run_ring3(arguments);
-    EXPECT_EQ(outcome.code, 0) << arguments << "\n" << outcome.text;
-    EXPECT_THAT(outcome.said, IsEmpty()) << arguments;
 }
 
 std::string state_of(const std::string& domain) {
@@ -69,14 +61,6 @@ void wait_for_death(pid_t pid) {
         if (!(status >> number >> name >> state) || state == "Z") return;
         usleep(1000);
     }
-}
-
-void expect_failure(const std::string& arguments, int code, const std::string& message) {
-    const Outcome outcome = run_ring3(arguments);
-    EXPECT_EQ(outcome.code, code) << arguments;
-    EXPECT_THAT(outcome.said, AllOf(StartsWith("ring3: error: "), HasSubstr(message)));
-    EXPECT_EQ(std::ranges::count(outcome.said, '\n'), 1) << outcome.said;
-    EXPECT_THAT(outcome.shown, IsEmpty()) << arguments;
 }
 
 /// The program on a terminal of its own.

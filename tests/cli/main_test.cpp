@@ -14,10 +14,10 @@
 namespace ring3 {
 namespace {
 
+using test::expect_failure;
 using test::Outcome;
 using test::run_ring3;
 using testing::AllOf;
-using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
@@ -90,15 +90,7 @@ TEST(Program, answers_a_wrong_command_line_with_one_message_and_code_2) {
         {"image path image:helo/initrd", "(did you mean \"hello\"?)"},
         {"image rm helo", "there is no image \"helo\" (did you mean \"hello\"?)"},
     };
-    for (const auto& [arguments, message] : cases) {
-        SCOPED_TRACE(arguments);
-        const Outcome outcome = run_ring3(arguments);
-        EXPECT_EQ(outcome.code, 2);
-        EXPECT_THAT(outcome.said,
-                    AllOf(StartsWith("ring3: error: "), HasSubstr(message), EndsWith("\n")));
-        EXPECT_EQ(std::ranges::count(outcome.said, '\n'), 1);
-        EXPECT_THAT(run_ring3(arguments).shown, IsEmpty());
-    }
+    for (const auto& [arguments, message] : cases) expect_failure(arguments, 2, message);
 }
 
 TEST(Program, reports_a_result_that_reached_nobody) {

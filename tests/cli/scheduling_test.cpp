@@ -20,28 +20,13 @@ using namespace test;
 using testing::AllOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::Not;
-using testing::StartsWith;
 using Json = nlohmann::json;
 
 class SchedulingVerbs : public testing::Test {
 protected:
     void TearDown() override { run_ring3("down --force"); }
 
-    static void succeed(const std::string& arguments) {
-        const Outcome outcome = run_ring3(arguments);
-        EXPECT_EQ(outcome.code, 0) << arguments << "\n" << outcome.text;
-        EXPECT_THAT(outcome.said, IsEmpty()) << arguments;
-    }
-    static void expect_failure(const std::string& arguments, int code, const std::string& message) {
-        const Outcome outcome = run_ring3(arguments);
-        EXPECT_EQ(outcome.code, code) << arguments;
-        EXPECT_THAT(outcome.said, AllOf(StartsWith("ring3: error: "), HasSubstr(message)))
-            << arguments;
-        EXPECT_EQ(std::ranges::count(outcome.said, '\n'), 1) << outcome.said;
-        EXPECT_THAT(outcome.shown, IsEmpty()) << arguments;
-    }
     static std::string shown(const std::string& arguments) { return run_ring3(arguments).shown; }
     static Json result(const std::string& arguments) {
         const Outcome outcome = run_ring3(arguments + " --json");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tests/support/program.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -11,6 +12,8 @@
 #include <sys/wait.h>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "build_info.hpp"
 #include "hv/control/endpoint.hpp"
@@ -68,6 +71,22 @@ Outcome run_ring3(const std::string& arguments, const std::string& input,
     outcome.said = content_of(prefix + ".err");
     outcome.text = outcome.shown + outcome.said;
     return outcome;
+}
+
+void succeed(const std::string& arguments) {
+    const Outcome outcome = run_ring3(arguments);
+    EXPECT_EQ(outcome.code, 0) << arguments << "\n" << outcome.text;
+    EXPECT_THAT(outcome.said, testing::IsEmpty()) << arguments;
+}
+
+void expect_failure(const std::string& arguments, int code, const std::string& message) {
+    const Outcome outcome = run_ring3(arguments);
+    EXPECT_EQ(outcome.code, code) << arguments;
+    EXPECT_THAT(outcome.said,
+                testing::AllOf(testing::StartsWith("ring3: error: "), testing::HasSubstr(message)))
+        << arguments;
+    EXPECT_EQ(std::ranges::count(outcome.said, '\n'), 1) << outcome.said;
+    EXPECT_THAT(outcome.shown, testing::IsEmpty()) << arguments;
 }
 
 std::string digest_of(const Outcome& outcome) {

@@ -18,6 +18,11 @@ struct Outcome {
 Outcome run_ring3(const std::string& arguments, const std::string& input = "",
                   const std::string& launcher = "");
 
+/// Expects that it answers 0 and has nothing to say.
+void succeed(const std::string& arguments);
+/// Expects that it answers `code` and says one line, an error with this in it, and nothing else.
+void expect_failure(const std::string& arguments, int code, const std::string& message);
+
 /// The folder of this test program's machines, as XDG_RUNTIME_DIR has it from then on.
 const std::string& own_runtime_folder();
 

@@ -51,6 +51,7 @@ std::optional<Window> contended(const RunRecord& record) {
 
 struct Had {
     std::uint64_t ran_ns = 0, turns = 0;
+    double retired = 0;
     std::vector<std::uint64_t> waits_ns;
 };
 
@@ -60,6 +61,10 @@ std::map<std::uint16_t, Had> had_by_domain(const trace::File& events, const Wind
         Had& own = had[slice.who.domain];
         own.ran_ns += window.part_of(slice.from_ns, slice.to_ns);
         if (window.has(slice.from_ns)) ++own.turns;
+        if (slice.to_ns > slice.from_ns)
+            own.retired += static_cast<double>(slice.retired) *
+                           static_cast<double>(window.part_of(slice.from_ns, slice.to_ns)) /
+                           static_cast<double>(slice.to_ns - slice.from_ns);
     }
     std::map<trace::VcpuName, std::uint64_t> woken;
     for (const trace::Record& record : events.records) {
@@ -125,6 +130,7 @@ std::vector<Value> schedule_values(const RunRecord& record) {
     const std::vector<std::string> names = names_of(record);
     const double seconds = static_cast<double>(window->to_ns - window->from_ns) / 1e9;
     Values values;
+    double retired = 0;
     for (const auto& [domain, had] : had_by_domain(events, *window)) {
         if (domain >= names.size()) continue;
         values.add(names[domain], "cpus", "pCPUs", Better::higher,
@@ -132,7 +138,9 @@ std::vector<Value> schedule_values(const RunRecord& record) {
         values.add(names[domain], "turns", "1/s", Better::lower,
                    static_cast<double>(had.turns) / seconds);
         values.add_waits(names[domain], had.waits_ns);
+        retired += had.retired;
     }
+    values.add("", "mips", "1/us", Better::higher, retired / 1e6 / seconds);
     values.add("", "window", "s", Better::higher, seconds);
     return std::move(values.rows);
 }

@@ -310,14 +310,14 @@ TEST(Cells, are_every_platform_with_every_point) {
                          small +
                              "[sweep]\n\"scheduler.slice_us\" = [5000, 50000]\n"
                              "\"guest.memory_mib\" = [256, 512]\n",
-                         {"experiment.seeds=[1, 2]"});
+                         {"experiment.seeds=[1, 2]", "sweep.guest.memory_mib=[256, 1024]"});
     std::vector<std::string> labels;
     for (const Cell& cell : cells_of(descriptor)) labels.push_back(cell.label());
     // Native Linux has no scheduler of ours: what varies that alone varies nothing there.
     EXPECT_EQ(labels.size(), 2U * 2U + 4U * 2U);
     EXPECT_THAT(labels, testing::Contains("native/spec-int-like/test guest.memory_mib=256"));
-    EXPECT_THAT(labels, testing::Contains("ring3/spec-int-like/test scheduler.slice_us=50000;"
-                                          "guest.memory_mib=256 seed=2"));
+    EXPECT_THAT(labels, testing::Contains("ring3/spec-int-like/test guest.memory_mib=1024;"
+                                          "scheduler.slice_us=50000 seed=2"));
 }
 
 TEST(Cells, know_the_clock_of_their_machine) {

@@ -192,6 +192,8 @@ TEST_F(Record, tells_who_had_the_cpus_while_all_were_at_work) {
                                             {600, 1, Event::stop}})
         records.push_back(
             at_ms(static_cast<std::uint64_t>(ms), static_cast<std::uint16_t>(domain), event));
+    for (trace::Record& record : records)
+        if (record.event == Event::stop) record.arguments[2] = 1'000'000;  // retired
     writer.take(records);
     writer.finish();
     std::map<std::string, double> told;
@@ -201,6 +203,7 @@ TEST_F(Record, tells_who_had_the_cpus_while_all_were_at_work) {
     EXPECT_DOUBLE_EQ(told.at("a cpus"), 0.25 / 0.4);
     EXPECT_DOUBLE_EQ(told.at("b cpus"), 0.13 / 0.4);
     EXPECT_DOUBLE_EQ(told.at("b wait_mean"), 120'000);
+    EXPECT_DOUBLE_EQ(told.at(" mips"), (0.5 + 1 + 1 + 1 / 3.0) / 0.4);
     EXPECT_FALSE(told.contains("a wait_mean"));
     run.trace.clear();
     EXPECT_TRUE(schedule_values(run).empty());

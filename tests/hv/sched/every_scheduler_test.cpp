@@ -27,14 +27,21 @@ std::string empty_trace() {
     return kept.path;
 }
 
-using Case = std::tuple<std::string, const SchedulerCheck*>;
+struct Case {
+    std::string scheduler;
+    const SchedulerCheck* check;
+
+    std::string name() const { return scheduler + "_" + check->name; }
+    /// As a list of tests shows it.
+    friend void PrintTo(const Case& one, std::ostream* out) { *out << one.name(); }
+};
 
 class EveryScheduler : public ::testing::TestWithParam<Case> {};
 
 TEST_P(EveryScheduler, passes) {
-    const auto& [name, check] = GetParam();
-    Subject subject{name};
-    if (name == "replay") subject.params.set("file", {empty_trace(), "a test"});
+    const auto& [scheduler, check] = GetParam();
+    Subject subject{scheduler};
+    if (scheduler == "replay") subject.params.set("file", {empty_trace(), "a test"});
     const CheckResult result = check->run(subject);
     for (const std::string& fault : result.faults) ADD_FAILURE() << fault;
     if (result.is_skipped) GTEST_SKIP() << "it does not promise that";
@@ -44,12 +51,10 @@ INSTANTIATE_TEST_SUITE_P(Registered, EveryScheduler, ::testing::ValuesIn([] {
                              std::vector<Case> cases;
                              for (const auto& entry : Registry<Scheduler>::names())
                                  for (const SchedulerCheck& check : scheduler_checks())
-                                     cases.emplace_back(entry.name, &check);
+                                     cases.push_back({entry.name, &check});
                              return cases;
                          }()),
-                         [](const auto& one) {
-                             return std::get<0>(one.param) + "_" + std::get<1>(one.param)->name;
-                         });
+                         [](const auto& one) { return one.param.name(); });
 
 }  // namespace
 }  // namespace ring3::sched
