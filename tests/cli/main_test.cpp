@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The program as a user starts it: what it prints where, and its exit code.
 #include <algorithm>
-#include <chrono>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include "build_info.hpp"
 #include "tests/support/program.hpp"
@@ -30,27 +28,6 @@ TEST(Program, shows_every_verb_on_one_screen) {
     EXPECT_EQ(run_ring3("help").shown, help.shown);
     EXPECT_EQ(run_ring3("-h").shown, help.shown);
     EXPECT_THAT(run_ring3("--help").said, IsEmpty());
-}
-
-/// CPU time that children which have ended took: what else the host does is not in it.
-std::chrono::microseconds children_time() {
-    rusage usage{};
-    getrusage(RUSAGE_CHILDREN, &usage);
-    const auto time = [](const timeval& part) {
-        return std::chrono::seconds{part.tv_sec} + std::chrono::microseconds{part.tv_usec};
-    };
-    return time(usage.ru_utime) + time(usage.ru_stime);
-}
-
-TEST(Program, shows_its_help_in_50_ms) {
-    if (!build_info::is_fortified) GTEST_SKIP() << "a promise of the release build";
-    auto best = std::chrono::microseconds::max();
-    for (int i = 0; i < 5; ++i) {
-        const auto before = children_time();
-        run_ring3("--help");
-        best = std::min(best, children_time() - before);
-    }
-    EXPECT_LT(best, std::chrono::milliseconds{50});
 }
 
 TEST(Program, explains_each_verb) {
