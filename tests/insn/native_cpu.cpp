@@ -4,6 +4,7 @@
 #include <asm/prctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -154,6 +155,41 @@ void map(std::uint64_t address, std::size_t bytes, int protection) {
 std::unique_ptr<std::byte[]> signal_stack;
 
 }  // namespace
+
+/// A child finds out: it comes to its end, or a signal ends it.
+bool NativeCpu::takes_any_rsp() {
+    static const bool answer = [] {
+        const pid_t child = fork();
+        if (child == 0) {
+            static std::byte stack_of_handler[64 * 1024];
+            const stack_t stack{stack_of_handler, 0, sizeof stack_of_handler};
+            sigaltstack(&stack, nullptr);
+            for (const int signal : handled_signals) ::signal(signal, SIG_DFL);
+            struct sigaction action {};
+            action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+            action.sa_sigaction = [](int, siginfo_t*, void* raw) {
+                auto& registers = static_cast<ucontext_t*>(raw)->uc_mcontext.gregs;
+                // exit(0) without a stack.
+                static const std::uint8_t* const code = [] {
+                    static constexpr std::uint8_t bytes[] = {0xb8, 60,   0,    0, 0,
+                                                             0x31, 0xff, 0x0f, 5};
+                    void* const page = mmap(nullptr, page_size, PROT_READ | PROT_WRITE | PROT_EXEC,
+                                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                    std::memcpy(page, bytes, sizeof bytes);
+                    return static_cast<const std::uint8_t*>(page);
+                }();
+                registers[REG_RIP] = reinterpret_cast<greg_t>(code);
+                registers[REG_RSP] = greg_t{1} << 62;
+            };
+            sigaction(SIGUSR1, &action, nullptr);
+            raise(SIGUSR1);
+            _exit(1);
+        }
+        int status = 1;
+        return waitpid(child, &status, 0) == child && status == 0;
+    }();
+    return answer;
+}
 
 NativeCpu::NativeCpu() {
     map(BareGuest::base - margin, margin, PROT_NONE);

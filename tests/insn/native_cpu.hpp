@@ -37,6 +37,10 @@ public:
     /// operands must be inside `reach`. TF, AC, NT and ID of `state` are not loaded.
     Outcome step(const CpuState& state);
 
+    /// Whether the host can be made to go on with any RSP. Some (PVM) raise #GP where it is not
+    /// canonical.
+    static bool takes_any_rsp();
+
     /// The mirror of all pages of the guest.
     static std::span<std::uint8_t> memory() {
         return {reinterpret_cast<std::uint8_t*>(BareGuest::base), BareGuest::pages * page_size};

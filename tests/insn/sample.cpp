@@ -356,6 +356,7 @@ bool SampleMaker::make(const InsnForm& form, Place place, Sample& sample) {
         if (!aim(sample, place)) return false;
     }
     if (!prepare_implied_operands(sample)) return false;
+    if (!NativeCpu::takes_any_rsp() && !is_canonical({sample.state.reg(Gpr::rsp)})) return false;
     std::memcpy(sample.at(sample.state.rip), bytes.data(), bytes.size());
     return true;
 }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "tests/insn/native_cpu.hpp"
 #include "tests/insn/sample.hpp"
 
 namespace ring3::test {
@@ -170,6 +171,7 @@ void SampleMaker::fill_fpu(CpuState& state) {
 
 void SampleMaker::fill_state(Sample& sample) {
     for (auto& r : sample.state.gpr) r = interesting();
+    if (!NativeCpu::takes_any_rsp()) sample.state.reg(Gpr::rsp) &= 0x7fff'ffff'ffffu;
     sample.state.rflags = rflags::fixed | rflags::interrupt | (random_.bits() & rflags::arithmetic);
     if (random_.one_in(4)) sample.state.rflags |= rflags::df;
     fill_fpu(sample.state);

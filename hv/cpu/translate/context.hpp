@@ -178,7 +178,8 @@ struct alignas(64) Context {
     std::array<RegionSlot, RegionSlot::count> regions;
     /// The scratch registers, and the address, where the host's MMU refused an access.
     std::uint64_t refused_r11, refused_rcx, refused_address;
-    std::uint64_t refused_write;  ///< 1: it was a store
+    std::uint64_t refused_write;       ///< 1: it was a store
+    std::uint64_t trap_rsp, trap_r11;  ///< where the host raised an exception
     /// The bits that are 0 in a place in a page that is aligned to 1 << i.
     std::array<std::uint64_t, 6> place_mask;
     std::uint64_t sign_mask;  ///< bit 63

@@ -85,7 +85,8 @@ std::uint64_t TranslatorCore::refused_helper(void* self) {
 /// From a block: maps the pages of an instruction whose access the host's MMU refused, with the
 /// rights and in the order in which the slow path asks for them. 0: that does not help.
 std::uint64_t TranslatorCore::map_refused() {
-    const Context& c = *context_;
+    Context& c = *context_;
+    c.gpr[static_cast<std::size_t>(Gpr::rsp)] = c.trap_rsp;
     const Block* const block = blocks_.holding(c.site);
     Windows* const windows = addresses_->windows();
     if (block == nullptr || !block->key.has_windows || windows == nullptr) return 0;

@@ -42,6 +42,12 @@ void on_signal(int signal, siginfo_t* info, void* raw) {
     if (running.context != nullptr && at >= running.first && at < running.last) {
         running.context->site = at;
         running.context->trap_vector = vector_of(state);
+        // Some hosts (PVM) cannot go back to code whose RSP is not canonical: it faults there
+        // again.
+        auto& rsp = state.uc_mcontext.gregs[REG_RSP];
+        running.context->trap_rsp = static_cast<std::uint64_t>(rsp);
+        running.context->trap_r11 = static_cast<std::uint64_t>(state.uc_mcontext.gregs[REG_R11]);
+        rsp = static_cast<greg_t>(running.context->host_rsp);
         rip = static_cast<greg_t>(running.trap);
         constexpr std::uint32_t page_fault = 14;
         if (running.context->trap_vector == page_fault) {

@@ -138,6 +138,9 @@ void TranslatorCore::enter(std::uint64_t entry) {
     context_->entry = entry;
     context_->link = 0;
     reinterpret_cast<void (*)()>(stubs_.enter)();
+    Context& c = *context_;
+    if (static_cast<Leave>(c.leave) == Leave::trap)
+        c.gpr[static_cast<std::size_t>(Gpr::rsp)] = c.trap_rsp;
 }
 
 /// Runs blocks until the budget is spent or something must be done in between; `context_->budget`
@@ -194,6 +197,12 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
             case Leave::no_fpu:
             case Leave::trap: {
                 Block& at = *blocks_.holding(c.site);
+                if (c.site < at.host_base + at.sites.front().host_offset) {
+                    // Nothing there can fault: the host could not go back to it, see host_traps.
+                    if (c.site > at.direct_entry) c.budget += at.sites.size();
+                    settle(c.site < at.direct_entry ? Vaddr{c.trap_r11} : at.key.rip, {});
+                    return {};
+                }
                 const InsnSite& site = at.site_of(c.site);
                 // The block took its whole length from the budget; what was not retired comes back.
                 c.budget += at.sites.size() - at.index_of(site);
