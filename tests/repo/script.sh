@@ -58,7 +58,8 @@ for tool in ninja cmake dpkg dpkg-query apt-get; do
     printf '#!/bin/sh\necho %s >>"%s/asked/log"\nexit 1\n' $tool "$tree" >"$tree/asked/$tool"
     chmod +x "$tree/asked/$tool"
 done
-expect "a second start asks nobody" "$printed" "$(PATH=$tree/asked:$PATH start; cat "$tree/asked/log" 2>/dev/null)"
+expect "a second start asks nobody" "$printed" \
+    "$(PATH=$tree/asked:$PATH start; cat "$tree/asked/log" 2>/dev/null)"
 
 ln -s "$tree/ring3" "$tree/hv/link"
 expect "any folder and a link will do" "$printed" "$(cd / && "$tree/hv/link" 2>&1 | tail -n 1)"
