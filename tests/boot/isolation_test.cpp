@@ -68,7 +68,7 @@ Victim run(Neighbour neighbour, const std::string& domain0 = "at_once") {
     Victim victim;
     const auto add_neighbour = [&](int pcpu) {
         machine.add_guest(
-            linux_guest("neighbour", pcpu, "while :; do cp -r /bin /tmp/x; rm -r /tmp/x; done\n"));
+            linux_guest("neighbour", pcpu, "while :; do cp -r /bin /tmp/x; rm -r /tmp/x; find /; done\n"));
     };
     if (neighbour == Neighbour::in_front) {
         victim.number = 2;

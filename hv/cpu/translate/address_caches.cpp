@@ -88,11 +88,12 @@ bool AddressCaches::has_worn_windows() const {
     constexpr std::uint64_t insns_of_a_page = 40'000, pages_at_first = 25'000;
     if (windows_ == nullptr) return false;
     const std::uint64_t worth = (user_insns_ - windows_since_) / 2 / insns_of_a_page;
-    return windows_->is_full() || windows_->mapped() > pages_at_first + worth;
+    return crowds_cache_ || windows_->is_full() || windows_->mapped() > pages_at_first + worth;
 }
 
 void AddressCaches::make_windows() {
     windows_since_ = user_insns_;
+    crowds_cache_ = false;
     windows_ = std::make_unique<Windows>(context_, frames_.memory());
     for (auto& [page, entry] : modes_[0].pages) forget_page(0, page, entry);
 }

@@ -184,7 +184,10 @@ void TranslatorCore::make_room() {
     for (const Mfn frame : blocks_.frames()) frames_.at(frame).has_code = false;
     blocks_.clear();
     ++statistics_.emptied;
-    contexts_.for_each([](AddressCaches& addresses) { addresses.forget_jumps(); });
+    contexts_.for_each([](AddressCaches& addresses) {
+        addresses.forget_jumps();
+        addresses.crowd_cache();
+    });
     cache_.truncate(stubs_size_);
     ++epoch_;
 }
