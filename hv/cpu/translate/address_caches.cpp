@@ -95,14 +95,14 @@ void AddressCaches::make_windows() {
     windows_since_ = user_insns_;
     crowds_cache_ = false;
     windows_ = std::make_unique<Windows>(context_, frames_.memory());
-    for (auto& [page, entry] : modes_[0].pages) forget_page(0, page, entry);
+    forget_jumps(0);
 }
 
 void AddressCaches::give_up_windows() {
     if (windows_ == nullptr) return;
     windows_.reset();
     gave_up_windows_ = true;
-    for (auto& [page, entry] : modes_[0].pages) forget_page(0, page, entry);
+    forget_jumps(0);
 }
 
 /// Tells the access stub where the mode's TLBs are.
@@ -233,7 +233,7 @@ void AddressCaches::empty(unsigned m) {
     forget_stack(t);
     for (auto& seen : modes_[m].seen) seen.clear();
     for (const unsigned half : {0u, 1u}) empty_second(m, half);
-    for (auto& [page, entry] : modes_[m].pages) forget_page(m, page, entry);
+    forget_jumps(m);
     modes_[m].pages.clear();
 }
 
@@ -332,9 +332,11 @@ void AddressCaches::drop_frame(Mfn frame, Access right) {
 
 void AddressCaches::forget_jumps() {
     if (is_stale_) return;
-    for (unsigned m = 0; m < 2; ++m) {
-        for (auto& [page, entry] : modes_[m].pages) forget_page(m, page, entry);
-    }
+    for (unsigned m = 0; m < 2; ++m) forget_jumps(m);
+}
+
+void AddressCaches::forget_jumps(unsigned m) {
+    for (auto& [page, entry] : modes_[m].pages) forget_page(m, page, entry);
 }
 
 void AddressCaches::forget_jump(Vaddr rip, bool kernel_mode, std::uint64_t entry) {

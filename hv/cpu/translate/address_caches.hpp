@@ -146,6 +146,7 @@ private:
     void show_mode();
     void empty(unsigned m);
     void empty_lower_half(unsigned m);
+    void forget_jumps(unsigned m);
     void forget_rip(unsigned m, std::uint64_t rip);
     void forget_page(unsigned m, std::uint64_t page, FetchPage& entry);
     bool has_upper_half(const Mode& mode, Mfn root) const;

@@ -4,7 +4,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include "hv/base/check.hpp"
@@ -264,8 +263,8 @@ void BlockEmitter::check(const MemoryOperand& m, int stack_delta, unsigned size,
     cold.is_near_code = m.rip_relative;
     MemoryOperand sized = m;
     sized.size = static_cast<std::uint16_t>(size);
-    const auto base = window_base(m, stack_delta);
-    if (uses_windows() && base) {
+    const auto base = uses_windows() ? window_base(m, stack_delta) : std::nullopt;
+    if (base) {
         cold.left = Cold::Left::base;
         cold.base = *base;
         cold.window = find_window(*base, flags_live, cold.entry);
@@ -312,12 +311,7 @@ int BlockEmitter::find_window(x86::Gp base, bool flags_live, asmjit::Label faile
     WindowSite site;
     site.check = static_cast<std::uint16_t>(a_.offset());
     if (!flags_live) {
-        if (host_.bmi2) {
-            a_.rorx(rcx, base, 32);
-        } else {
-            a_.mov(rcx, base);
-            a_.shr(rcx, 32);
-        }
+        shift_to_rcx(base, 32);
         a_.cmp(ecx, region);
         site.region = last_word();
         a_.jne(failed);
@@ -470,14 +464,19 @@ bool BlockEmitter::access_constant(const MemoryOperand& m, bool write, bool flag
     return true;
 }
 
+/// The low 64 - `bits` bits of RCX = those of `from` >> bits. Flags are dead.
+void BlockEmitter::shift_to_rcx(x86::Gp from, unsigned bits) {
+    if (host_.bmi2) {
+        a_.rorx(rcx, from, bits);
+    } else {
+        a_.mov(rcx, from);
+        a_.shr(rcx, bits);
+    }
+}
+
 void BlockEmitter::access_dead(unsigned size, bool write, asmjit::Label failed) {
     const auto tag = write ? offsetof(Tlb, write_tag) : offsetof(Tlb, read_tag);
-    if (host_.bmi2) {
-        a_.rorx(rcx, r11, 9);
-    } else {
-        a_.mov(rcx, r11);
-        a_.shr(rcx, 9);
-    }
+    shift_to_rcx(r11, 9);
     a_.and_(ecx, Tlb::index_mask);
     a_.xor_(r11, tlb_word(tag, rcx));
     // One comparison tells a wrong page and an operand that leaves the page.
@@ -804,10 +803,6 @@ Translation BlockEmitter::finish() {
     HV_CHECK(
         code_.copyFlattenedData(out_.host_code.data(), out_.host_code.size()) == asmjit::kErrorOk,
         "emitted code could not be copied");
-    for (const LinkSite& link : out_.links) {
-        const std::int32_t distance = link.unlinked_distance();
-        std::memcpy(out_.host_code.data() + link.host_offset, &distance, sizeof distance);
-    }
     return std::move(out_);
 }
 

@@ -125,6 +125,7 @@ private:
     Cold::Left access_stack(unsigned size, bool flags_live, asmjit::Label failed);
     void access_stack_dead(unsigned size, asmjit::Label failed);
     void find_stack_span(const MemoryOperand& span, asmjit::Label failed);
+    void shift_to_rcx(x86::Gp from, unsigned bits);
     void access_dead(unsigned size, bool write, asmjit::Label failed);
     void access_live_bmi2(unsigned size, bool write, asmjit::Label failed);
     void access_live_saved(unsigned size, bool write, asmjit::Label failed);

@@ -220,7 +220,7 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                                         (c.trap_vector == page_fault && at.key.has_windows);
                 if (static_cast<Leave>(c.leave) == Leave::trap && !is_operand)
                     return trapped(state);
-                if (windowless_.contains(state.rip) && at.key.has_windows)
+                if (at.key.has_windows && windowless_.contains(state.rip))
                     code_written(at.key.frame, page_offset(Vaddr{state.rip}), 1);
                 return bounce_at(state, environment);
             }
