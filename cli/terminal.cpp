@@ -11,6 +11,7 @@
 
 #include "hv/base/check.hpp"
 #include "hv/base/errors.hpp"
+#include "hv/cpu/translate/host_fs.hpp"
 
 namespace ring3 {
 namespace {
@@ -53,13 +54,20 @@ void on_fatal_signal(int signal) {
     raise(signal);
 }
 
+/// A signal may come while the thread runs a guest's code.
+template <void (*handler)(int)>
+[[gnu::no_stack_protector]] void answer(int signal, siginfo_t*, void*) {
+    const HostFs fs;
+    handler(signal);
+}
+
 template <void (*handler)(int)>
 void handle(int signal) {
     struct sigaction action {};
     // With SA_SIGINFO, so that an engine's handler sees that there is one to hand on to. Without
     // SA_RESTART: a write to a stuck terminal must give up.
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    action.sa_sigaction = [](int number, siginfo_t*, void*) { handler(number); };
+    action.sa_sigaction = answer<handler>;
     sigemptyset(&action.sa_mask);
     if (sigaction(signal, &action, &previous[signal]) != 0)
         throw std::system_error{errno, std::generic_category(), "cannot handle signals"};

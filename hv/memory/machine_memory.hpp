@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "hv/memory/huge_page.hpp"
+
 namespace ring3 {
 
 /// A range of zeroed host memory. It is a file without a name, so that frames can be mapped at
@@ -18,12 +20,12 @@ public:
     MachineMemory(const MachineMemory&) = delete;
     MachineMemory& operator=(const MachineMemory&) = delete;
 
-    std::byte* data() const { return data_; }
-    bool contains(const std::byte* host) const { return host >= data_ && host < data_ + bytes_; }
+    std::byte* data() const { return range_.start(); }
+    bool contains(const std::byte* host) const { return host >= data() && host < data() + bytes_; }
     /// Says that this byte will be used, and probably others around it: its surroundings are
     /// populated in one step, at half the cost of doing so page by page.
     void expect_use(std::uint64_t offset) {
-        if (!populated_[offset / step]) populate(offset / step);
+        if (!populated_[offset / huge_page_size]) populate(offset / huge_page_size);
     }
     /// Zeroes a range (multiples of the page size) and gives its memory back to the host.
     void discard(std::uint64_t offset, std::uint64_t bytes);
@@ -33,13 +35,11 @@ public:
                   std::byte* place) const;
 
 private:
-    static constexpr std::uint64_t step = std::uint64_t{2} << 20;
     void populate(std::uint64_t index);
 
     std::uint64_t bytes_;
+    HugeRange range_;
     int file_ = -1;
-    std::byte* reserved_ = nullptr;  ///< where `step` bytes more than data_ has are taken
-    std::byte* data_ = nullptr;
     std::vector<bool> populated_;
 };
 

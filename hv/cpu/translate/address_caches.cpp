@@ -70,7 +70,7 @@ void AddressCaches::use(const CpuState& state) {
 
 void AddressCaches::begin_user_space() {
     give_up_windows();
-    gave_up_windows_ = false;
+    gave_up_windows_ = is_near_ = false;
     user_insns_ = 0;
 }
 
@@ -85,23 +85,27 @@ void AddressCaches::map_in_window(Vaddr page, const WalkResult& found) {
 /// A program that goes on mapping and unmapping takes more time for its windows than they save.
 bool AddressCaches::has_worn_windows() const {
     // Some 20 us of the host's time, and what a program may map before it runs on.
-    constexpr std::uint64_t insns_of_a_page = 40'000, pages_at_first = 25'000;
+    constexpr std::uint64_t insns_of_a_page = 40'000, pages_at_first = 40'000;
     if (windows_ == nullptr) return false;
     const std::uint64_t worth = (user_insns_ - windows_since_) / 2 / insns_of_a_page;
-    return crowds_cache_ || windows_->is_full() || windows_->mapped() > pages_at_first + worth;
+    return crowds_cache_ || windows_->is_full() || windows_->is_misplaced() ||
+           windows_->mapped() > pages_at_first + worth;
 }
 
-void AddressCaches::make_windows() {
+void AddressCaches::make_windows(std::uint32_t number, Vaddr code) {
     windows_since_ = user_insns_;
     crowds_cache_ = false;
-    windows_ = std::make_unique<Windows>(context_, frames_.memory());
+    const auto place = is_near_ ? Windows::Place::near : Windows::place_for(code);
+    windows_ = std::make_unique<Windows>(number, place, code, context_, frames_.memory());
     forget_jumps(0);
 }
 
 void AddressCaches::give_up_windows() {
     if (windows_ == nullptr) return;
+    // Once more, elsewhere.
+    is_near_ = windows_->is_misplaced();
+    gave_up_windows_ = !is_near_;
     windows_.reset();
-    gave_up_windows_ = true;
     forget_jumps(0);
 }
 
@@ -296,6 +300,8 @@ void AddressCaches::root_lost(Mfn root) {
         const Frame* const frame = frames_.find(root);
         mode.root = invalid_mfn;
         is_lower_half_stale_ = true;
+        // Others may want the place.
+        if (&mode == &modes_[0]) begin_user_space();
         if (frame == nullptr || frame->host == nullptr) {
             is_stale_ = true;
             continue;

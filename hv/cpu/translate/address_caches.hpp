@@ -69,7 +69,8 @@ public:
     /// Maps a page that data() found there, and what is around it.
     void map_in_window(Vaddr page, const WalkResult& found);
     /// Gives it some. Blocks that do without are not entered any more.
-    void make_windows();
+    /// `number` is like no other's; `code` is where the program stands.
+    void make_windows(std::uint32_t number, Vaddr code);
     /// Takes them back, until it is another address space.
     void give_up_windows();
     bool gave_up_windows() const { return gave_up_windows_; }
@@ -160,6 +161,7 @@ private:
     bool table_write_assist_ = false;
     std::unique_ptr<Windows> windows_;
     bool gave_up_windows_ = false, crowds_cache_ = false;
+    bool is_near_ = false;  ///< its windows must be near (Windows::Place)
     std::uint64_t user_insns_ = 0, windows_since_ = 0;
     bool is_stale_ = true;
     bool is_lower_half_stale_ = false;

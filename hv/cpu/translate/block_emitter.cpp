@@ -3,12 +3,10 @@
 
 #include <bit>
 #include <cstddef>
-#include <cstdlib>
 #include <utility>
 
 #include "hv/base/check.hpp"
 #include "hv/cpu/translate/relocation.hpp"
-#include "hv/cpu/translate/windows.hpp"
 
 namespace ring3 {
 namespace {
@@ -27,12 +25,6 @@ bool fits_i32(std::uint64_t value) {
     return value == static_cast<std::uint64_t>(static_cast<std::int32_t>(value));
 }
 
-/// The address of an operand without registers.
-std::uint64_t constant_address(const MemoryOperand& m, Vaddr origin) {
-    const auto displacement = static_cast<std::uint64_t>(m.displacement);
-    return m.rip_relative ? origin.raw + displacement : displacement;
-}
-
 }  // namespace
 
 x86::Mem context_word(std::size_t offset, std::uint32_t size) {
@@ -49,7 +41,7 @@ BlockEmitter::BlockEmitter(const TranslationRequest& request, const HostFeatures
     out_of_budget_ = a_.newLabel();
     // An instruction that straddles depends on a second page.
     out_.is_movable = is_movable_address(request.rip) && request.code.size() == page_size &&
-                      request.counter == nullptr && !request.has_windows;
+                      request.counter == nullptr && request.windows == nullptr;
 }
 
 void BlockEmitter::relocate(Relocation::Kind kind, std::size_t array) {
@@ -78,6 +70,12 @@ void BlockEmitter::jump_to_stub(std::uint64_t stub) {
 void BlockEmitter::mark_link(unsigned number) {
     a_.mov(ecx, LinkNumber::make(request_.block, number).raw);
     relocate(Relocation::Kind::link);
+}
+
+/// The address of an operand without registers.
+std::uint64_t BlockEmitter::constant_address(const MemoryOperand& m) const {
+    const auto displacement = static_cast<std::uint64_t>(m.displacement);
+    return m.rip_relative ? origin_.raw + displacement : displacement;
 }
 
 x86::Mem BlockEmitter::guest_slot(int guest, std::uint32_t size) const {
@@ -190,7 +188,7 @@ x86::Mem BlockEmitter::address_operand(const MemoryOperand& m, int stack_delta, 
 
 /// The address of an operand without registers, or its low half.
 void BlockEmitter::mov_constant_address(x86::Gp into, const MemoryOperand& m, bool low_half) {
-    const std::uint64_t address = constant_address(m, origin_);
+    const std::uint64_t address = constant_address(m);
     if (low_half) {
         // A relocation is of the whole.
         if (m.rip_relative) out_.is_movable = false;
@@ -229,7 +227,19 @@ void BlockEmitter::address(const MemoryOperand& m, int stack_delta) {
 
 x86::Mem BlockEmitter::operand(unsigned size) const {
     if (place_.indexed) return x86::ptr(place_.base, rcx, 0, place_.displacement, size);
-    return x86::ptr(place_.base, place_.displacement, size);
+    x86::Mem where = x86::ptr(place_.base, place_.displacement, size);
+    if (place_.index != no_register)
+        where = x86::ptr(place_.base, gp(place_.index), place_.shift, place_.displacement, size);
+    if (place_.fs) where.setSegment(x86::fs);
+    return where;
+}
+
+/// For what needs RCX: R11 becomes the address then.
+x86::Mem BlockEmitter::operand_without_rcx(unsigned size) {
+    if (!place_.indexed) return operand(size);
+    a_.lea(r11, operand(size));
+    place_ = {false, 0};
+    return operand(size);
 }
 
 void BlockEmitter::access(const MemoryOperand& m, unsigned size, bool write, bool flags_live,
@@ -240,7 +250,7 @@ void BlockEmitter::access(const MemoryOperand& m, unsigned size, bool write, boo
         HV_CHECK(operand_ < 2, "no instruction has three memory operands");
         a_.mov(r11, context_word(offsetof(Context, bounce) + 8 * operand_));
         place_ = {false, 0};
-    } else {
+    } else if (!find_in_window(m, stack_delta, flags_live)) {
         check(m, stack_delta, size, write, flags_live);
     }
     ++operand_;
@@ -259,19 +269,11 @@ BlockEmitter::Cold BlockEmitter::cold_path(unsigned size, bool write) {
 void BlockEmitter::check(const MemoryOperand& m, int stack_delta, unsigned size, bool write,
                          bool flags_live) {
     Cold cold = cold_path(size, write);
-    cold.address = constant_address(m, origin_);
+    cold.address = constant_address(m);
     cold.is_near_code = m.rip_relative;
     MemoryOperand sized = m;
     sized.size = static_cast<std::uint16_t>(size);
-    const auto base = uses_windows() ? window_base(m, stack_delta) : std::nullopt;
-    if (base) {
-        cold.left = Cold::Left::base;
-        cold.base = *base;
-        cold.window = find_window(*base, flags_live, cold.entry);
-        auto displacement = static_cast<std::int32_t>(m.displacement);
-        if (m.base == static_cast<int>(Gpr::rsp)) displacement += stack_delta;
-        place_ = {true, displacement, *base};
-    } else if (!access_constant(sized, write, flags_live, cold.entry)) {
+    if (!access_constant(sized, write, flags_live, cold.entry)) {
         address(m, stack_delta);
         if (!has_stack_page(sized, flags_live)) {
             check_r11(cold, size, write, flags_live);
@@ -287,61 +289,9 @@ void BlockEmitter::check(const MemoryOperand& m, int stack_delta, unsigned size,
     cold_.push_back(cold);
 }
 
-/// Whether the current instruction's operands are looked for in windows.
-bool BlockEmitter::uses_windows() const {
-    if (!request_.has_windows || request_.variant != Variant::normal) return false;
-    return !request_.windowless->contains(rip_.raw);
-}
-
-/// The register that is checked in place of the address: nearer to it than a window's margin.
-std::optional<x86::Gp> BlockEmitter::window_base(const MemoryOperand& m, int stack_delta) const {
-    constexpr auto reach = static_cast<std::int64_t>(Windows::margin / 2);
-    const bool is_plain = m.index == no_register && !m.fs && !m.gs && !m.address32;
-    if (!is_plain || m.base == no_register || is_spilled(m.base)) return {};
-    if (std::abs(m.displacement + stack_delta) > reach) return {};
-    return gp(m.base == 1 ? host_register::guest_rcx : m.base);
-}
-
-/// RCX = distance from the address in `base` to its window. Which region that is, is learnt
-/// (TranslatorCore::learn_region); until then the check fails.
-int BlockEmitter::find_window(x86::Gp base, bool flags_live, asmjit::Label failed) {
-    constexpr std::size_t slot = offsetof(Context, regions);
-    const auto region = context_word(slot + offsetof(RegionSlot, region), 4);
-    const auto last_word = [this] { return static_cast<std::uint16_t>(a_.offset() - 4); };
-    WindowSite site;
-    site.check = static_cast<std::uint16_t>(a_.offset());
-    if (!flags_live) {
-        shift_to_rcx(base, 32);
-        a_.cmp(ecx, region);
-        site.region = last_word();
-        a_.jne(failed);
-    } else {
-        auto hit = a_.newLabel();
-        a_.mov(rcx, context_word(slot + offsetof(RegionSlot, negated_start)));
-        site.region = last_word();
-        a_.lea(rcx, x86::ptr(base, rcx));
-        if (host_.bmi2) {
-            a_.rorx(rcx, rcx, 32);
-        } else {
-            a_.mov(context_word(offsetof(Context, scratch)), rcx);
-            a_.mov(ecx, context_word(offsetof(Context, scratch) + 4, 4));
-        }
-        a_.short_().jecxz(ecx, hit);
-        a_.jmp(failed);
-        a_.bind(hit);
-    }
-    a_.mov(rcx, context_word(slot + offsetof(RegionSlot, distance)));
-    site.distance = last_word();
-    out_.windows.push_back(site);
-    return static_cast<int>(out_.windows.size()) - 1;
-}
-
 /// The same for the address in R11.
 void BlockEmitter::check_r11(Cold cold, unsigned size, bool write, bool flags_live) {
-    if (uses_windows()) {
-        cold.left = Cold::Left::address;
-        cold.window = find_window(r11, flags_live, cold.entry);
-    } else if (!flags_live) {
+    if (!flags_live) {
         cold.left = Cold::Left::tagged;
         access_dead(size, write, cold.entry);
     } else if (host_.bmi2) {
@@ -384,21 +334,6 @@ void BlockEmitter::enter_group(const PlannedInsn& planned, bool flags_live) {
 std::int32_t BlockEmitter::find_span(const MemoryOperand& span, bool flags_live,
                                      asmjit::Label failed) {
     if (access_constant(span, span.write, flags_live, failed)) return place_.displacement;
-    if (uses_windows()) {
-        const auto base = window_base(span, 0);
-        if (!base) address(span, 0);
-        ColdWindow cold{a_.newLabel(),
-                        a_.newLabel(),
-                        failed,
-                        AccessInfo::make(span.size, span.write, 0).raw,
-                        base.value_or(r11),
-                        base ? static_cast<std::int32_t>(span.displacement) : 0};
-        a_.bind(cold.check);
-        cold.window = find_window(cold.base, flags_live, cold.entry);
-        a_.lea(r11, x86::ptr(cold.base, rcx, 0, cold.displacement));
-        cold_windows_.push_back(cold);
-        return 0;
-    }
     address(span, 0);
     if (!flags_live && has_stack_page(span, flags_live)) {
         find_stack_span(span, failed);
@@ -420,7 +355,7 @@ bool BlockEmitter::access_constant(const MemoryOperand& m, bool write, bool flag
     if (m.base != no_register || m.index != no_register || m.fs || m.gs || m.address32) {
         return false;
     }
-    const std::uint64_t constant = constant_address(m, origin_);
+    const std::uint64_t constant = constant_address(m);
     const std::uint64_t page = page_of(Vaddr{constant}).raw;
     const std::uint64_t offset = constant - page;
     if (offset + m.size > page_size) return false;
@@ -503,7 +438,6 @@ void BlockEmitter::access_live_bmi2(unsigned size, bool write, asmjit::Label fai
 
 /// Whether Tlb::StackPage is asked for the operand first.
 bool BlockEmitter::has_stack_page(const MemoryOperand& m, bool flags_live) const {
-    if (uses_windows()) return false;
     const bool is_sized = std::has_single_bit(m.size) && m.size < 1u << StubAddresses::sizes;
     return request_.has_stack_page && m.base == static_cast<int>(Gpr::rsp) &&
            m.index == no_register && !m.fs && !m.gs && !m.address32 && (!flags_live || is_sized);
@@ -581,7 +515,6 @@ void BlockEmitter::restore_saved_flags() {
 void BlockEmitter::untag(Cold::Left left, bool write) {
     switch (left) {
         case Cold::Left::address:
-        case Cold::Left::base:
         case Cold::Left::nothing:
             break;
         case Cold::Left::tagged:
@@ -612,11 +545,6 @@ void BlockEmitter::cold_access(const Cold& cold) {
     }
     // The instruction may fault, or be done in C++: from here on flags are the guest's.
     if (cold.flags_in_scratch) restore_saved_flags();
-    if (cold.window != no_window) {
-        cold_window(cold.info, cold.resume, cold.window,
-                    x86::ptr(cold.base, cold.left == Cold::Left::base ? cold.displacement : 0));
-        return;
-    }
     if (const std::uint64_t stub = short_stub(cold)) {
         a_.lea(rcx, x86::ptr(cold.resume));
         jump_to_stub(stub);
@@ -634,21 +562,6 @@ void BlockEmitter::cold_access(const Cold& cold) {
     a_.bind(found);
     a_.lea(r11, x86::ptr(r11, -cold.displacement));
     a_.jmp(cold.resume);
-}
-
-/// A check in windows that has failed: the first time C++ looks which region it is. For one
-/// operand, `resume` is where its host address is wanted.
-WindowSite& BlockEmitter::cold_window(std::uint32_t info, asmjit::Label resume, int window,
-                                      const x86::Mem& address) {
-    WindowSite& site = out_.windows[static_cast<std::size_t>(window)];
-    site.failed = static_cast<std::uint16_t>(a_.offset());
-    if (address.baseReg().as<x86::Gp>().id() != r11.id()) a_.lea(r11, address);
-    a_.mov(context_word(offsetof(Context, access_info), 4), info);
-    a_.lea(rcx, x86::ptr(resume));
-    jump_to_stub(stubs_.open_window);
-    site.jump = static_cast<std::uint16_t>(a_.offset() - 4);
-    site.resume = static_cast<std::uint16_t>(code_.labelOffset(resume));
-    return site;
 }
 
 void BlockEmitter::cold_group(const ColdGroup& cold) {
@@ -679,11 +592,7 @@ void BlockEmitter::cold_paths() {
         go_to(exit.target, exit.variant);
     }
     for (const unsigned number : cold_links_) leave_by_link(number);
-    for (const auto& cold : cold_windows_) {
-        a_.bind(cold.entry);
-        cold_window(cold.info, cold.check, cold.window, x86::ptr(cold.base, cold.displacement))
-            .way_out = static_cast<std::uint16_t>(code_.labelOffset(cold.failed));
-    }
+    for (const auto& cold : cold_windows_) cold_window(cold);
     a_.bind(out_of_budget_);
     a_.lea(budget, x86::ptr(budget, static_cast<std::int32_t>(insns_)));
     leave_to(stubs_.budget);

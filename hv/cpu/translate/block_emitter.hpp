@@ -45,7 +45,6 @@ public:
     Translation finish();
 
 private:
-    static constexpr int no_window = -1;
     struct Cold {
         asmjit::Label entry, resume;
         std::uint32_t info = 0;
@@ -54,7 +53,6 @@ private:
             address,
             tagged,
             tagged_stack,  ///< with Tlb::StackPage's
-            base,          ///< nothing: the address is `base` + `displacement`
             nothing,
         } left = Left::nothing;
         bool is_stack = false;          // relative to RSP
@@ -62,9 +60,7 @@ private:
         bool write = false;
         std::uint64_t address = 0;      // of a constant one, for Left::nothing
         bool is_near_code = false;      // which is relative to RIP
-        int window = no_window;         // its WindowSite
         std::int32_t displacement = 0;  // what the operand adds to R11
-        x86::Gp base = x86::r11;        // of one in a window, for Left::base
     };
     /// Where a block goes on in its cold part: with `rest` instructions given back to the budget.
     struct SideExit {
@@ -74,24 +70,33 @@ private:
         Variant variant;
         bool flags_in_scratch = false;  // without BMI2
     };
-    /// Where the current operand stands: [base + RCX + displacement], or without RCX.
+    /// Where the current operand stands: [base + RCX + displacement], or without RCX; or in a
+    /// window [base + (index << shift) + displacement], relative to the FS base.
     struct HostPlace {
         bool indexed = true;
         std::int32_t displacement = 0;
         x86::Gp base = x86::r11;
+        std::int8_t index = no_register;  // number of the host's register
+        std::uint8_t shift = 0;
+        bool fs = false;
     };
     /// Where a group relative to RSP is looked for when it is not in the page of the stack.
     struct ColdGroup {
         asmjit::Label entry, resume, failed;
         std::uint32_t info = 0;
     };
-    /// A group whose region is not known, or another one.
+    /// An address in another region than the one of its check.
     struct ColdWindow {
-        asmjit::Label entry, check, failed;
-        std::uint32_t info = 0;
-        x86::Gp base = x86::r11;
-        std::int32_t displacement = 0;
-        int window = no_window;
+        asmjit::Label entry, resume;
+        x86::Gp address;
+        std::size_t site;  // number of its WindowSite
+    };
+    /// [base + index * scale + displacement], with the registers as they are now, is in a region
+    /// that has a window.
+    struct Checked {
+        std::int8_t base, index;
+        std::uint8_t scale;
+        std::int64_t displacement;
     };
     struct ColdFpu {
         asmjit::Label entry, resume;
@@ -111,6 +116,12 @@ private:
     void jump_to_stub(std::uint64_t stub);
     void mark_link(unsigned number);
     void embed(const void* bytes, std::size_t size) { a_.embed(bytes, size); }
+
+    /// The host's register for one that is not spilled.
+    x86::Gp home_of(int guest) const {
+        return gp(guest == static_cast<int>(Gpr::rcx) ? host_register::guest_rcx : guest);
+    }
+    std::uint64_t constant_address(const MemoryOperand& m) const;
 
     /// Afterwards the operand is at operand(). `stack_delta` is added when the base is RSP (pop to
     /// memory).
@@ -133,19 +144,21 @@ private:
     void check(const MemoryOperand& m, int stack_delta, unsigned size, bool write, bool flags_live);
     Cold cold_path(unsigned size, bool write);
     bool uses_windows() const;
-    std::optional<x86::Gp> window_base(const MemoryOperand& m, int stack_delta) const;
-    int find_window(x86::Gp base, bool flags_live, asmjit::Label failed);
+    bool find_in_window(const MemoryOperand& m, int stack_delta, bool flags_live);
+    void check_region(x86::Gp address, bool flags_live);
+    void place_in_window(const MemoryOperand& m, int stack_delta);
+    void keep_checked(const Insn& insn);
+    void cold_window(const ColdWindow& cold);
     void check_r11(Cold cold, unsigned size, bool write, bool flags_live);
     void find_group(const PlannedInsn& planned, bool flags_live);
     std::int32_t find_span(const MemoryOperand& span, bool flags_live, asmjit::Label failed);
     void enter_group(const PlannedInsn& planned, bool flags_live);
     x86::Mem operand(unsigned size) const;
+    x86::Mem operand_without_rcx(unsigned size);
     void save_flags();
     void restore_saved_flags();
     void cold_paths();
     void cold_access(const Cold& cold);
-    WindowSite& cold_window(std::uint32_t info, asmjit::Label resume, int window,
-                            const x86::Mem& address);
     void cold_group(const ColdGroup& cold);
     void untag(Cold::Left left, bool write);
     std::uint64_t short_stub(const Cold& cold) const;
@@ -190,6 +203,8 @@ private:
     std::vector<unsigned> cold_links_;  // by number
     std::vector<ColdWindow> cold_windows_;
     std::vector<ColdGroup> cold_groups_;
+    std::vector<Checked> checked_;  // so far
+    const Insn* before_ = nullptr;  // the instruction before the current one
     std::vector<SideExit> side_exits_;
     asmjit::Label out_of_budget_;
     unsigned insns_ = 0;

@@ -12,7 +12,7 @@ namespace {
 
 std::uint32_t hash_of(std::uint64_t rip, const BlockKey& key) {
     std::uint64_t h = rip * 0x9e37'79b9'7f4a'7c15u;
-    h ^= (key.frame.raw << 8 | static_cast<std::uint64_t>(key.has_windows) << 7 |
+    h ^= ((key.frame.raw ^ std::uint64_t{key.windows} << 32) << 8 |
           static_cast<std::uint64_t>(key.variant) << 1 |
           static_cast<std::uint64_t>(key.kernel_mode)) *
          0xc2b2'ae3d'27d4'eb4fu;
@@ -93,7 +93,7 @@ Block& BlockTable::add(const BlockKey& key, const BlockImage& image) {
     block.linked = {std::pmr::polymorphic_allocator<Block::Linked>(&arena_).allocate(links), links};
     std::uninitialized_value_construct(block.linked.begin(), block.linked.end());
     block.relocations = copy(image.relocations);
-    block.windows = copy(image.windows);
+    block.window_sites = copy(image.window_sites);
     relocate(cache_.append(image.host_code), image, {key.rip, block.host_base, number});
     by_host_.emplace_back(block.host_base, number);
     for (const Mfn frame : {key.frame, key.second_frame}) {
@@ -109,10 +109,9 @@ Block& BlockTable::add(const BlockKey& key, const BlockImage& image) {
     return block;
 }
 
-void BlockTable::set_region(const Block& block, const WindowSite& site, std::size_t slot) {
-    for (const std::uint16_t offset : {site.region, site.distance})
-        cache_.add_to_word(block.host_base + offset,
-                           static_cast<std::uint32_t>(slot * sizeof(RegionSlot)));
+void BlockTable::set_region(const Block& block, WindowSite& site, std::uint32_t region) {
+    site.is_known = true;
+    cache_.set_word(block.host_base + site.region, site.is_negated ? 0 - region : region);
 }
 
 void BlockTable::link(LinkNumber number, Block& to) {

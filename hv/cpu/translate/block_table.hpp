@@ -27,7 +27,8 @@ struct BlockKey {
     Mfn second_frame = invalid_mfn;  ///< of an instruction that straddles pages
     bool kernel_mode = true;
     Variant variant = Variant::normal;
-    bool has_windows = false;  ///< is for address spaces that have them, and leads to such blocks
+    std::uint32_t windows =
+        0;  ///< Windows::number() of those that it is for alone; 0: it uses none
 
     friend bool operator==(const BlockKey&, const BlockKey&) = default;
 };
@@ -49,7 +50,7 @@ struct Block {
     std::span<const InsnSite> sites;
     std::span<const LinkSite> links;
     std::span<const Relocation> relocations;
-    std::span<WindowSite> windows;
+    std::span<WindowSite> window_sites;
     /// By link.
     struct Linked {
         std::uint32_t to = none;    ///< the block that it leads to; none: back to C++
@@ -85,8 +86,8 @@ public:
     std::uint32_t next_number() const;
     /// A block like `image`, which must serve for it (relocation.hpp).
     Block& add(const BlockKey& key, const BlockImage& image);
-    /// Makes a check of the block be for the region with this slot.
-    void set_region(const Block& block, const WindowSite& site, std::size_t slot);
+    /// Makes a check of the block be for this region.
+    void set_region(const Block& block, WindowSite& site, std::uint32_t region);
     /// Makes the branch at this offset of the block's host code lead elsewhere.
     void set_branch(const Block& block, std::uint16_t rel32, std::uint64_t target) {
         cache_.patch_branch(block.host_base + rel32, target);

@@ -8,18 +8,19 @@
 #include <optional>
 #include <span>
 
+#include "hv/memory/huge_page.hpp"
+
 namespace ring3 {
 
 class CodeCache {
 public:
     explicit CodeCache(std::size_t bytes);
-    ~CodeCache();
     CodeCache(const CodeCache&) = delete;
     CodeCache& operator=(const CodeCache&) = delete;
 
     /// Where the next code will be executed.
     std::uint64_t next() const { return base() + used_; }
-    std::uint64_t base() const { return reinterpret_cast<std::uint64_t>(executable_); }
+    std::uint64_t base() const { return reinterpret_cast<std::uint64_t>(executable_.start()); }
     std::size_t room() const { return size_ - used_; }
     bool contains(std::uint64_t address) const {
         return address >= base() && address < base() + used_;
@@ -28,17 +29,20 @@ public:
     std::span<std::uint8_t> append(std::span<const std::uint8_t> code);
     /// Makes the rel32 of a branch at this address lead to `target`.
     void patch_branch(std::uint64_t rel32_address, std::uint64_t target);
-    /// Adds to the 32 bits at this address.
-    void add_to_word(std::uint64_t address, std::uint32_t more);
+    void set_word(std::uint64_t address, std::uint32_t word);
     /// Forgets all code behind the first `kept` bytes.
     void truncate(std::size_t kept) { used_ = kept; }
     std::size_t used() const { return used_; }
     std::size_t size() const { return size_; }
 
 private:
-    std::uint8_t* writable_ = nullptr;
-    std::uint8_t* executable_ = nullptr;
-    std::size_t size_ = 0, used_ = 0;
+    std::uint8_t* writable(std::size_t offset) {
+        return reinterpret_cast<std::uint8_t*>(writable_.start()) + offset;
+    }
+
+    std::size_t size_, used_ = 0;
+    std::size_t populated_ = 0;  ///< bytes for which the host's memory is taken
+    HugeRange writable_, executable_;
 };
 
 }  // namespace ring3

@@ -82,23 +82,16 @@ struct JumpTable {
     static constexpr Entry unused(std::size_t i) { return {i == 0 ? 1u : 0u, 0}; }
 };
 
-/// What blocks that use windows know of a region of 4 GiB (windows.hpp).
-struct RegionSlot {
-    static constexpr std::size_t count = 64;
+/// The regions of 4 GiB that have windows (windows.hpp), each at its place by the low bits of its
+/// number.
+struct RegionTable {
+    static constexpr std::size_t places = 64;
     /// No address that is canonical is in it.
-    static constexpr std::uint64_t no_region = 0x8000'0000;
+    static constexpr std::uint32_t no_region = 0x8000'0000;
 
-    std::uint64_t region;         ///< address >> 32
-    std::uint64_t negated_start;  ///< of the region
-    std::uint64_t distance;       ///< from guest addresses to the window's
-    std::uint64_t unused;
+    std::array<std::uint32_t, places> region;  ///< address >> 32
 
-    /// Slot 0 belongs to code that has not yet met its region.
-    static std::size_t index(std::uint64_t region) { return 1 + region % (count - 1); }
-    static RegionSlot make(std::uint64_t region, const std::byte* window) {
-        return {region, 0 - (region << 32),
-                reinterpret_cast<std::uint64_t>(window) - (region << 32), 0};
-    }
+    static std::size_t place(std::uint64_t region) { return region % places; }
 };
 
 /// Names one way out of a block: what Context::link holds.
@@ -175,7 +168,10 @@ struct alignas(64) Context {
 
     std::uint64_t tag_mask;   ///< Tlb::index_mask >> 3 << 12: PEXT mask of an address' TLB index
     std::uint64_t page_mask;  ///< ~0xfff
-    std::array<RegionSlot, RegionSlot::count> regions;
+    RegionTable regions;
+    std::uint64_t window_distance;  ///< from guest addresses to their windows
+    /// FS base of translated code, where it is that distance, and of C++.
+    std::uint64_t code_fs, host_fs;
     /// The scratch registers, and the address, where the host's MMU refused an access.
     std::uint64_t refused_r11, refused_rcx, refused_address;
     std::uint64_t refused_write;       ///< 1: it was a store

@@ -86,12 +86,14 @@ std::optional<Insn> TranslatorCore::insn_at(Vaddr rip, bool kernel_mode, Exit& f
 }
 
 Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Exit& fault,
-                                bool has_windows) {
+                                Windows* windows) {
     BlockKey key;
     key.rip = rip;
     key.kernel_mode = kernel_mode;
     key.variant = variant;
-    key.has_windows = has_windows && (variant == Variant::normal || variant == Variant::unmerged);
+    const bool has_windows =
+        windows != nullptr && (variant == Variant::normal || variant == Variant::unmerged);
+    key.windows = has_windows ? windows->number() : 0;
     std::size_t size = 0;
     const std::uint8_t* const code = code_at(rip, size, key, fault);
     if (code == nullptr) return nullptr;
@@ -101,7 +103,7 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     request.rip = rip;
     request.kernel_mode = kernel_mode;
     request.variant = variant;
-    request.has_windows = key.has_windows;
+    request.windows = has_windows ? windows : nullptr;
     request.windowless = &windowless_;
     request.max_insns = 1;
     // What follows a group that was looked up in vain may be merged again.

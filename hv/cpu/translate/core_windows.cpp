@@ -15,42 +15,28 @@ constexpr std::size_t most_noted = 1024;
 
 }  // namespace
 
-/// Makes the check be for the region of this address from now on, if that can have a window. Else
-/// it fails for good.
-bool TranslatorCore::learn_region(const Block& block, WindowSite& site, Vaddr address) {
-    site.is_known = 1;
-    const bool is_group = site.way_out != WindowSite::not_a_group;
-    blocks_.set_branch(block, site.jump,
-                       is_group ? block.host_base + site.way_out : stubs_.addresses.other_region);
-    if (!addresses_->windows()->open(address)) return false;
-    blocks_.set_region(block, site, RegionSlot::index(Windows::region_of(address)));
-    return true;
-}
-
 std::uint64_t TranslatorCore::region_helper(void* self) {
     return static_cast<TranslatorCore*>(self)->meet_region();
 }
 
-/// From a block: a check has failed for the first time. Answers the address, with which the block
-/// goes on at Context::resume.
+/// From a block, for an address in a region that has no window yet: gives it one, for which the
+/// check is from now on if it was for none. 0: that region can have none.
 std::uint64_t TranslatorCore::meet_region() {
-    Context& c = *context_;
+    const Context& c = *context_;
     const Vaddr address{c.access_address};
     Block& block = *blocks_.holding(c.site);
     const auto site =
-        std::ranges::find(block.windows, c.site - block.host_base, &WindowSite::resume);
-    HV_CHECK(site != block.windows.end(), "a check of a block with windows");
-    if (!learn_region(block, *site, address)) {
-        c.resume = block.host_base + site->failed;
-        return address.raw;
+        std::ranges::find(block.window_sites, c.site - block.host_base, &WindowSite::resume);
+    HV_CHECK(site != block.window_sites.end(), "a check of a block with windows");
+    if (!addresses_->windows()->open(address)) {
+        note_refusal((page_of(block.key.rip) + block.site_of(c.site).guest_offset).raw);
+        return 0;
     }
-    c.resume = block.host_base + site->check;
-    // One operand will be used in any case; of a group, who knows.
-    if (site->way_out != WindowSite::not_a_group) return address.raw;
-    const AccessInfo info{c.access_info};
-    const WalkResult found = addresses_->data(address, info.write() ? Access::write : Access::read);
-    if (found.kind == WalkResult::Kind::mapped) addresses_->map_in_window(page_of(address), found);
-    return address.raw;
+    if (!site->is_known) {
+        blocks_.set_region(block, *site, Windows::region_of(address));
+        blocks_.set_branch(block, site->jump, stubs_.addresses.other_region);
+    }
+    return 1;
 }
 
 /// The operands of an instruction that has lent registers but not changed one.
@@ -89,7 +75,7 @@ std::uint64_t TranslatorCore::map_refused() {
     c.gpr[static_cast<std::size_t>(Gpr::rsp)] = c.trap_rsp;
     const Block* const block = blocks_.holding(c.site);
     Windows* const windows = addresses_->windows();
-    if (block == nullptr || !block->key.has_windows || windows == nullptr) return 0;
+    if (block == nullptr || block->key.windows == 0 || windows == nullptr) return 0;
     for (const Operand& operand : operands_at(*block, block->site_of(c.site))) {
         const Vaddr last = operand.address + (operand.size - 1);
         if (!is_canonical(operand.address) || !is_canonical(last)) return 0;

@@ -53,6 +53,8 @@ bool is_load_of_spilled(const Insn& insn) {
 bool BlockEmitter::instruction(const PlannedInsn& planned, std::uint32_t live_before,
                                std::uint32_t live_after) {
     const Insn& insn = *planned.insn;
+    if (before_ != nullptr) keep_checked(*before_);
+    before_ = &insn;
     const Vaddr behind = request_.page + (planned.offset + insn.length);
     const bool live = live_before != 0;
     rip_ = request_.page + planned.offset;
@@ -245,6 +247,9 @@ void BlockEmitter::plain(const Insn& insn, bool flags_live) {
         access(insn.memory, insn.memory.size, insn.memory.write, flags_live);
         rewrite.base = static_cast<std::uint8_t>(place_.base.id());
         rewrite.displacement = place_.displacement;
+        rewrite.index = place_.index;
+        rewrite.shift = place_.shift;
+        rewrite.fs = place_.fs;
         free &= ~(1u << rewrite.base);
         if (insn.high_byte) {
             rewrite.base = host_register::scratch1;
@@ -255,6 +260,7 @@ void BlockEmitter::plain(const Insn& insn, bool flags_live) {
             }
             a_.lea(gp(rewrite.base), operand(8));
             rewrite.displacement = 0;
+            rewrite.index = no_register;
             free &= ~(1u << rewrite.base);
         } else if (place_.indexed && !any_temporary) {
             rewrite.index = host_register::scratch1;
@@ -416,11 +422,7 @@ void BlockEmitter::put_constant(std::uint64_t value, bool is_address) {
         a_.mov(operand(8), static_cast<std::int32_t>(value));
         return;
     }
-    x86::Mem where = operand(8);
-    if (place_.indexed) {
-        a_.lea(r11, where);
-        where = x86::qword_ptr(r11);
-    }
+    const x86::Mem where = operand_without_rcx(8);
     a_.mov(rcx, value);
     if (is_address) relocate(Relocation::Kind::address);
     a_.mov(where, rcx);
@@ -451,11 +453,7 @@ void BlockEmitter::push(const Insn& insn, bool flags_live) {
         a_.lea(x86::rsp, new_rsp);
         return;
     }
-    x86::Mem where = operand(size);
-    if (place_.indexed) {
-        a_.lea(r11, where);
-        where = x86::ptr(r11, 0, size);
-    }
+    const x86::Mem where = operand_without_rcx(size);
     if (insn.has_memory) {
         a_.mov(rcx, scratch);
     } else if (source.used()) {
@@ -491,12 +489,12 @@ void BlockEmitter::pop(const Insn& insn, bool flags_live) {
         a_.mov(scratch, rcx);
         // The address is taken with RSP as it is after the pop (SDM, POP).
         access(insn.memory, size, true, flags_live, static_cast<int>(size));
-        a_.lea(r11, operand(size));
+        const x86::Mem where = operand_without_rcx(size);
         a_.mov(rcx, scratch);
         if (size == 2) {
-            a_.mov(x86::word_ptr(r11), x86::cx);
+            a_.mov(where, x86::cx);
         } else {
-            a_.mov(x86::qword_ptr(r11), rcx);
+            a_.mov(where, rcx);
         }
         a_.lea(x86::rsp, new_rsp);
         return;

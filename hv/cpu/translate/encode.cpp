@@ -15,6 +15,7 @@ struct Fields {
     unsigned reg = 0;    // ModRM.reg, with bit 3
     unsigned rm = 0;     // ModRM.rm or opcode register, with bit 3
     unsigned index = 0;  // SIB.index, with bit 3
+    unsigned shift = 0;  // SIB.scale
     bool memory = false;
     std::int32_t displacement = 0;
     std::int32_t slot = -1;  // memory at an absolute offset instead
@@ -55,10 +56,10 @@ void put_modrm(Encoded& out, const Fields& f, bool has_index) {
     const unsigned mod = !needs_displacement ? 0 : is_short ? 0x40 : 0x80;
     if (has_index) {
         out.put(mod | reg | 4);
-        out.put((f.index & 7) << 3 | (f.rm & 7));
+        out.put(f.shift << 6 | (f.index & 7) << 3 | (f.rm & 7));
     } else {
-        HV_CHECK((f.rm & 7) != 4, "this base would need a SIB byte");
         out.put(mod | reg | (f.rm & 7));
+        if ((f.rm & 7) == 4) out.put(0x24);  // no index
     }
     if (!needs_displacement) return;
     if (is_short)
@@ -86,6 +87,7 @@ void apply(const Insn& insn, const Rewrite& rewrite, Fields& f) {
         f.rm = rewrite.base;
         f.displacement = rewrite.displacement;
         if (rewrite.index != no_register) f.index = static_cast<unsigned>(rewrite.index);
+        f.shift = rewrite.shift;
     } else if (rewrite.slot >= 0) {
         f.memory = true;
         f.rm = 0;
@@ -125,6 +127,7 @@ void encode_absolute_move(const Insn& insn, const Rewrite& rewrite, unsigned rex
     f.rm = rewrite.base;
     f.displacement = rewrite.displacement;
     if (rewrite.index != no_register) f.index = static_cast<unsigned>(rewrite.index);
+    f.shift = rewrite.shift;
     const unsigned rex = rex_w << 3 | (f.index >> 3) << 1 | f.rm >> 3;
     if (rex != 0) out.put(0x40 | rex);
     const std::uint8_t opcode = insn.bytes[insn.opcode_offset];
@@ -136,8 +139,9 @@ void encode_absolute_move(const Insn& insn, const Rewrite& rewrite, unsigned rex
 
 Encoded encode(const Insn& insn, const Rewrite& rewrite) {
     Encoded out;
-    constexpr unsigned gs_prefix = 0x65;
+    constexpr unsigned fs_prefix = 0x64, gs_prefix = 0x65;
     if (rewrite.slot >= 0) out.put(gs_prefix);
+    if (insn.has_memory && rewrite.fs) out.put(fs_prefix);
     unsigned rex = 0;
     for (std::size_t i = 0; i < insn.opcode_offset; ++i) {
         const std::uint8_t b = insn.bytes[i];

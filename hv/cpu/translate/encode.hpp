@@ -14,9 +14,12 @@ namespace ring3 {
 /// Host register numbers that replace the guest's in each encoded field.
 struct Rewrite {
     std::uint8_t reg = 0, rm = 0, vvvv = 0, opcode = 0;
-    /// The memory operand becomes [base] or [base + index]; base must not be RSP or R12 alone.
+    /// The memory operand becomes [base] or [base + (index << shift)], relative to the FS base or
+    /// not.
     std::uint8_t base = 0;
     std::int8_t index = no_register;
+    std::uint8_t shift = 0;
+    bool fs = false;
     std::int32_t displacement = 0;
     /// The r/m register becomes the word at this offset from the GS base; negative: it does not.
     std::int32_t slot = -1;

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "hv/base/check.hpp"
+#include "hv/cpu/translate/host_fs.hpp"
 
 namespace ring3 {
 namespace {
@@ -35,7 +36,8 @@ std::uint32_t vector_of(const ucontext_t& state) {
     return static_cast<std::uint32_t>(state.uc_mcontext.gregs[REG_TRAPNO]);
 }
 
-void on_signal(int signal, siginfo_t* info, void* raw) {
+/// With C++'s own FS base.
+void answer(int signal, siginfo_t* info, void* raw) {
     auto& state = *static_cast<ucontext_t*>(raw);
     auto& rip = state.uc_mcontext.gregs[REG_RIP];
     const auto at = static_cast<std::uint64_t>(rip);
@@ -66,6 +68,11 @@ void on_signal(int signal, siginfo_t* info, void* raw) {
     }
     // Not ours: let the default action happen at the same instruction.
     ::signal(signal, SIG_DFL);
+}
+
+[[gnu::no_stack_protector]] void on_signal(int signal, siginfo_t* info, void* raw) {
+    const HostFs fs;
+    answer(signal, info, raw);
 }
 
 void install_once() {

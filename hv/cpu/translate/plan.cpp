@@ -12,6 +12,9 @@ namespace {
 
 constexpr int rsp = static_cast<int>(Gpr::rsp);
 
+/// Bytes of a look-up: the longer, the likelier it crosses a page.
+constexpr std::int64_t longest_span = 128;
+
 /// Longest jump that a block follows.
 constexpr std::int64_t longest_jump = 1024;
 
@@ -129,39 +132,6 @@ bool spares_scratch(const Insn& insn) {
     }
 }
 
-/// What the instruction adds to RSP; nothing: it does something else to it.
-std::optional<std::int64_t> added_to_rsp(const Insn& insn) {
-    switch (insn.form) {
-        case Form::push:
-        case Form::call:
-            return -8;
-        case Form::pop:
-            if (insn.rm.number == rsp || insn.opcode.number == rsp) return {};
-            return 8;
-        case Form::plain: {
-            if ((insn.registers_written & 1u << rsp) == 0) return 0;
-            // ADD and SUB of an immediate (83H and 81H, /0 and /5).
-            const std::uint8_t opcode = insn.bytes[insn.opcode_offset];
-            if ((opcode != 0x81 && opcode != 0x83) || insn.operand_size != 8) return {};
-            if (insn.rm.number != rsp || insn.modrm_offset != insn.opcode_offset + 1) return {};
-            const unsigned digit = insn.bytes[insn.modrm_offset] >> 3 & 7u;
-            if (digit == 0) return insn.immediate;
-            if (digit == 5) return -insn.immediate;
-            return {};
-        }
-        case Form::lea:
-            if ((insn.registers_written & 1u << rsp) == 0) return 0;
-            if (insn.operand_size != 8 || insn.memory.base != rsp ||
-                insn.memory.index != no_register || insn.memory.rip_relative) {
-                return {};
-            }
-            return insn.memory.displacement;
-        default:
-            if ((insn.registers_written & 1u << rsp) == 0) return 0;
-            return {};
-    }
-}
-
 /// A group while it is looked for.
 struct Group {
     MemoryOperand span;
@@ -171,7 +141,7 @@ struct Group {
     std::vector<std::pair<std::size_t, std::int64_t>> members;
 
     /// False: it would become too long.
-    bool take(std::size_t i, const Place& place, std::int64_t moved, std::int64_t longest_span) {
+    bool take(std::size_t i, const Place& place, std::int64_t moved) {
         const std::int64_t at =
             place.operand.displacement + (place.operand.base == rsp ? moved : 0);
         const std::int64_t new_low = std::min(low, at);
@@ -185,10 +155,6 @@ struct Group {
     }
 };
 
-bool is_apart(const PlannedInsn& p, const PlanSettings& settings) {
-    return std::ranges::find(settings.apart, p.offset) != settings.apart.end();
-}
-
 /// The operands that share a look-up with that of block[first].
 Group members_of(const std::vector<PlannedInsn>& block, std::size_t first, const Place& leader,
                  const PlanSettings& settings) {
@@ -200,14 +166,14 @@ Group members_of(const std::vector<PlannedInsn>& block, std::size_t first, const
     std::int64_t moved = 0;
     for (std::size_t i = first; i < block.size(); ++i) {
         const Insn& insn = *block[i].insn;
-        const auto place = is_apart(block[i], settings) ? std::nullopt : place_of(block[i]);
+        const auto place = place_of(block[i]);
         const bool is_like = place && block[i].merge == PlannedInsn::Merge::none &&
                              has_same_registers(place->operand, leader.operand);
-        const bool is_taken = is_like && group.take(i, *place, moved, settings.longest_span);
+        const bool is_taken = is_like && group.take(i, *place, moved);
         if (!is_taken && !settings.keeps_lookups && (place || !spares_scratch(insn))) break;
         std::uint16_t changed = insn.registers_written;
         if (leader.operand.base == rsp) {
-            const auto added = added_to_rsp(insn);
+            const auto added = added_to(insn, rsp);
             if (!added) break;
             moved += *added;
             changed = static_cast<std::uint16_t>(changed & ~(1u << rsp));
@@ -233,7 +199,6 @@ void find_group(std::vector<PlannedInsn>& block, std::size_t first, unsigned& gr
                 const PlanSettings& settings) {
     using Merge = PlannedInsn::Merge;
     if (block[first].merge != Merge::none || groups == most_groups) return;
-    if (is_apart(block[first], settings)) return;
     const auto leader = place_of(block[first]);
     if (!leader) return;
     Group group = members_of(block, first, *leader, settings);
@@ -262,6 +227,41 @@ void find_group(std::vector<PlannedInsn>& block, std::size_t first, unsigned& gr
 }
 
 }  // namespace
+
+std::optional<std::int64_t> added_to(const Insn& insn, int guest) {
+    const bool is_written = (insn.registers_written >> guest & 1u) != 0;
+    switch (insn.form) {
+        case Form::push:
+        case Form::call:
+            if (guest == rsp) return -8;
+            break;
+        case Form::pop:
+            if (guest != rsp) break;
+            if (insn.rm.number == rsp || insn.opcode.number == rsp) return {};
+            return 8;
+        case Form::plain: {
+            // ADD and SUB of an immediate (83H and 81H, /0 and /5).
+            const std::uint8_t opcode = insn.bytes[insn.opcode_offset];
+            if ((opcode != 0x81 && opcode != 0x83) || insn.operand_size != 8) break;
+            if (insn.rm.number != guest || insn.modrm_offset != insn.opcode_offset + 1) break;
+            const unsigned digit = insn.bytes[insn.modrm_offset] >> 3 & 7u;
+            if (digit == 0) return insn.immediate;
+            if (digit == 5) return -insn.immediate;
+            break;
+        }
+        case Form::lea:
+            if (insn.operand_size != 8 || insn.reg.number != guest || insn.memory.base != guest ||
+                insn.memory.index != no_register || insn.memory.rip_relative ||
+                insn.memory.address32) {
+                break;
+            }
+            return insn.memory.displacement;
+        default:
+            break;
+    }
+    if (is_written) return {};
+    return 0;
+}
 
 std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start,
                                     const PlanSettings& settings) {

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -57,11 +58,10 @@ struct PlanSettings {
     bool follows_branches = true;  ///< else the first branch ends a block
     bool merges = true;            ///< memory operands share look-ups
     bool keeps_lookups = true;     ///< also where other operands stand between them
-    /// Bytes of a look-up: the longer, the likelier it crosses a page.
-    std::int64_t longest_span = 128;
-    /// Instructions of the page, by offset, whose operands belong to no group.
-    std::vector<std::uint32_t> apart{};
 };
+
+/// What the instruction adds to a register; nothing: it does something else to it.
+std::optional<std::int64_t> added_to(const Insn& insn, int guest);
 
 /// The block that starts at `start`, and its groups.
 std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start,

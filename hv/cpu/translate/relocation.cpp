@@ -68,7 +68,7 @@ BlockImage image_of(const Translation& translation, const TranslationRequest& re
     image.sites = translation.sites;
     image.links = translation.links;
     image.relocations = translation.relocations;
-    image.windows = translation.windows;
+    image.window_sites = translation.window_sites;
     return image;
 }
 

@@ -26,7 +26,7 @@ struct BlockImage {
     std::span<const InsnSite> sites;
     std::span<const LinkSite> links;
     std::span<const Relocation> relocations;
-    std::span<const WindowSite> windows;  ///< of what is made now alone
+    std::span<const WindowSite> window_sites;  ///< of what is made now alone
 };
 
 BlockImage image_of(const Block& block);

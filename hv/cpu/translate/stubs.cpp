@@ -17,8 +17,12 @@ constexpr int avx_components = 7;
 
 class StubEmitter {
 public:
-    StubEmitter(std::uint64_t base, const Helpers& helpers, IsaLevel level)
-        : base_(base), helpers_(helpers), avx_(level == IsaLevel::x86_64_v3) {
+    StubEmitter(std::uint64_t base, const Helpers& helpers, const HostFeatures& host,
+                IsaLevel level)
+        : base_(base),
+          helpers_(helpers),
+          avx_(level == IsaLevel::x86_64_v3),
+          has_fs_(host.fsgsbase) {
         code_.init(asmjit::Environment::host(), base);
         code_.attach(&a_);
         leave_ = a_.newLabel();
@@ -37,11 +41,8 @@ public:
         short_accesses(out.addresses);
         out.addresses.stack_group = here();
         stack_group();
-        out.addresses.open_window = here();
-        take_operand();
-        ask(helpers_.region);
         out.addresses.other_region = here();
-        other_region();
+        other_region(out.addresses);
         out.refused = here();
         refused();
         out.addresses.load_fpu = here();
@@ -85,9 +86,22 @@ private:
         a_.mov(x86::rsp, context_word(offsetof(Context, host_rsp)));
         a_.pushfq();
         a_.pop(context_word(offsetof(Context, flags)));
+        set_fs(offsetof(Context, code_fs), offsetof(Context, host_fs));
+    }
+
+    /// The FS base goes from the one to the other; clobbers RCX and the flags.
+    void set_fs(std::size_t from, std::size_t to) {
+        if (!has_fs_) return;
+        auto same = a_.newLabel();
+        a_.mov(x86::rcx, context_word(to));
+        a_.cmp(x86::rcx, context_word(from));
+        a_.je(same);
+        a_.wrfsbase(x86::rcx);
+        a_.bind(same);
     }
 
     void load_guest() {
+        set_fs(offsetof(Context, host_fs), offsetof(Context, code_fs));
         a_.push(context_word(offsetof(Context, flags)));
         a_.popfq();
         for (const int n : identity) a_.mov(gp(n), slot(n));
@@ -181,9 +195,8 @@ private:
     }
 
     /// Looks for the address in R11 in the second level of the TLB, moves what it finds to the
-    /// first and goes on in the block (with the distance from the address to it, or the host
-    /// address); falls through where there is nothing.
-    void access_second(bool as_distance) {
+    /// first and goes on in the block with the host address; falls through where there is nothing.
+    void access_second() {
         auto missed = a_.newLabel();
         auto stores = a_.newLabel();
         auto storable = a_.newLabel();
@@ -264,12 +277,8 @@ private:
             rdx, rcx, 0, static_cast<std::int32_t>(offsetof(Context, tlb[0].lower_half)), 1);
         group.setSegment(x86::gs);
         a_.mov(group, 1);
-        if (as_distance) {
-            a_.mov(rcx, rax);
-        } else {
-            a_.add(r11, rax);
-            a_.mov(x86::ecx, 0);
-        }
+        a_.add(r11, rax);
+        a_.mov(x86::ecx, 0);
         restore_some();
         a_.jmp(context_word(offsetof(Context, resume)));
 
@@ -367,38 +376,43 @@ private:
 
     void access() {
         a_.bind(access_);
-        access_second(false);
-        ask(helpers_.access);
-    }
-
-    /// The same for an operand in a block that uses windows, to which R11 stays the address and RCX
-    /// becomes the distance.
-    void other_region() {
-        take_operand();
-        access_second(true);
+        access_second();
+        // The block goes on with the answer in R11.
         call(helpers_.access, Leave::access);
-        a_.sub(x86::rax, context_word(offsetof(Context, access_address)));
-        a_.mov(context_word(offsetof(Context, scratch)), x86::rax);
-        back_to_guest();
-        a_.mov(x86::r11, context_word(offsetof(Context, access_address)));
-        a_.mov(x86::rcx, context_word(offsetof(Context, scratch)));
-        a_.jmp(context_word(offsetof(Context, resume)));
-    }
-
-    /// The block goes on with the answer in R11.
-    void ask(Helper helper) {
-        call(helper, Leave::access);
         a_.mov(x86::r11, x86::rax);
         back_to_guest();
         a_.mov(x86::ecx, 0);
         a_.jmp(context_word(offsetof(Context, resume)));
     }
 
-    /// The operand at R11 of an instruction that goes on at RCX; Context::access_info is set.
-    void take_operand() {
-        a_.mov(context_word(offsetof(Context, access_address)), x86::r11);
-        a_.mov(context_word(offsetof(Context, site)), x86::rcx);
+    /// The address at R11 is not in the region that a check is for: the block goes on at RCX if the
+    /// one that it is in has a window.
+    void other_region(StubAddresses& addresses) {
+        auto missed = a_.newLabel();
         a_.mov(context_word(offsetof(Context, resume)), x86::rcx);
+        save_some();
+        a_.mov(x86::rcx, x86::r11);
+        a_.shr(x86::rcx, 32);
+        a_.mov(x86::eax, x86::ecx);
+        a_.and_(x86::eax, static_cast<int>(RegionTable::places - 1));
+        x86::Mem region = x86::ptr(0, x86::rax, 2, 4);
+        region.setOffset(static_cast<std::int64_t>(offsetof(Context, regions)));
+        region.setSegment(x86::gs);
+        a_.cmp(x86::ecx, region);
+        a_.jne(missed);
+        restore_some();
+        a_.jmp(context_word(offsetof(Context, resume)));
+        a_.bind(missed);
+        restore_some();
+        a_.mov(x86::rcx, context_word(offsetof(Context, resume)));
+        addresses.open_window = here();
+        a_.mov(context_word(offsetof(Context, resume)), x86::rcx);
+        a_.mov(context_word(offsetof(Context, site)), x86::rcx);
+        a_.mov(context_word(offsetof(Context, access_address)), x86::r11);
+        call(helpers_.region, Leave::access);
+        back_to_guest();
+        a_.mov(x86::r11, context_word(offsetof(Context, access_address)));
+        a_.jmp(context_word(offsetof(Context, resume)));
     }
 
     /// From the signal handler: the host's MMU refused an access at Context::site. Where it may be
@@ -510,6 +524,7 @@ private:
     std::uint64_t base_;
     Helpers helpers_;
     bool avx_;
+    bool has_fs_;
     asmjit::CodeHolder code_;
     x86::Assembler a_;
     asmjit::Label leave_, access_;
@@ -520,7 +535,7 @@ private:
 std::vector<std::uint8_t> make_stubs(std::uint64_t base, const Helpers& helpers,
                                      const HostFeatures& host, IsaLevel level, Stubs& out) {
     HV_CHECK(level == IsaLevel::x86_64_v2 || host.avx, "the host has AVX2 where the model has");
-    return StubEmitter(base, helpers, level).emit(out);
+    return StubEmitter(base, helpers, host, level).emit(out);
 }
 
 }  // namespace ring3

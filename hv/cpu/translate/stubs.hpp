@@ -14,8 +14,8 @@ namespace ring3 {
 /// Called from a block, with all guest state in the Context; 0: the block is left.
 using Helper = std::uint64_t (*)(void* owner);
 struct Helpers {
-    Helper access = nullptr;   ///< an operand missed the TLB; answers its host address
-    Helper region = nullptr;   ///< an address is in a region of which the check does not know
+    Helper access = nullptr;  ///< an operand missed the TLB; answers its host address
+    Helper region = nullptr;  ///< an address is in a region without a window; not 0: now it has one
     Helper refused = nullptr;  ///< the host's MMU refused one in a window; not 0: try again
 };
 

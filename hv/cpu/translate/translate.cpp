@@ -7,7 +7,6 @@
 #include "hv/base/check.hpp"
 #include "hv/cpu/translate/block_emitter.hpp"
 #include "hv/cpu/translate/plan.hpp"
-#include "hv/cpu/translate/windows.hpp"
 
 namespace ring3 {
 
@@ -29,17 +28,11 @@ HostFeatures HostFeatures::baseline() {
 Translation BlockTranslator::translate(const TranslationRequest& request) {
     scan_.begin(request.code);
     const auto start = static_cast<std::uint32_t>(request.rip - request.page);
-    const bool merges = request.merges && request.variant == Variant::normal;
-    PlanSettings settings{request.max_insns, request.follows_branches, merges,
-                          request.keeps_lookups};
-    // Windows have no pages to cross.
-    if (request.has_windows) {
-        settings.longest_span = Windows::margin / 4;
-        for (const std::uint64_t rip : *request.windowless) {
-            if (page_of(Vaddr{rip}) == request.page)
-                settings.apart.push_back(static_cast<std::uint32_t>(page_offset(Vaddr{rip})));
-        }
-    }
+    // Windows have no look-ups to share.
+    const bool merges =
+        request.merges && request.variant == Variant::normal && request.windows == nullptr;
+    const PlanSettings settings{request.max_insns, request.follows_branches, merges,
+                                request.keeps_lookups};
     const std::vector<PlannedInsn> block = plan_block(scan_, start, settings);
     HV_CHECK(!block.empty(), "a block has at least one instruction");
     const PlannedInsn& last = block.back();

@@ -18,6 +18,8 @@
 
 namespace ring3 {
 
+class Windows;
+
 /// What a block is made for.
 enum class Variant : std::uint8_t {
     normal,
@@ -36,9 +38,10 @@ struct StubAddresses {
     static constexpr unsigned sizes = 6;
     std::uint64_t short_access[2][2][sizes] = {};
     std::uint64_t stack_group = 0;  ///< looks a group relative to RSP up
-    /// Of an operand in a block that uses windows, as short_access, and Context::access_info is
-    /// set: the first time, and later.
-    std::uint64_t open_window = 0, other_region = 0;
+    /// Of an address in another region than its check is for: R11 is the address, RCX where the
+    /// block goes on if that region has a window.
+    std::uint64_t other_region = 0;
+    std::uint64_t open_window = 0;  ///< the same the first time
 };
 
 /// Where one guest instruction's host code begins.
@@ -61,21 +64,14 @@ struct LinkSite {
     std::int32_t unlinked_distance() const { return unlinked - (host_offset + 4); }
 };
 
-/// Where operands are checked to be in a region that has a window: learns which one it is when the
+/// Where an address is checked to be in a region that has a window: learns which one it is when the
 /// check first fails.
 struct WindowSite {
-    std::uint16_t check = 0;   ///< where it begins, with the address in R11
-    std::uint16_t failed = 0;  ///< where it leads when it fails: there, too
-    /// Of displacements of RegionSlot's fields: the one that is compared with, and the distance.
-    std::uint16_t region = 0, distance = 0;
-    /// Of the rel32 of the jump in the failed part: to StubAddresses::open_window; and the address
-    /// that goes along.
-    std::uint16_t jump = 0, resume = 0;
-    /// Where it leads to for addresses in other regions: out of the block, for a group, else to
-    /// StubAddresses::other_region.
-    static constexpr std::uint16_t not_a_group = 0xffff;
-    std::uint16_t way_out = not_a_group;
-    std::uint16_t is_known = 0;
+    std::uint16_t resume = 0;  ///< behind the check
+    std::uint16_t region = 0;  ///< of the 32 bits that hold the region's number
+    std::uint16_t jump = 0;    ///< of the rel32 that leads to StubAddresses::open_window until then
+    bool is_negated = false;   ///< what is held is the region's negative
+    bool is_known = false;
 };
 
 /// A constant in a block's host code that depends on where the guest's code or the block stands.
@@ -97,7 +93,7 @@ struct TranslationRequest {
     Vaddr rip{};
     bool kernel_mode = true;
     Variant variant = Variant::normal;
-    bool has_windows = false;  ///< operands are looked for there, not in the TLB
+    Windows* windows = nullptr;  ///< where operands are looked for, not in the TLB
     /// Then: instructions whose operands are in none all the same, by RIP.
     const std::unordered_set<std::uint64_t>* windowless = nullptr;
     unsigned max_insns = 0;
@@ -125,7 +121,7 @@ struct Translation {
     std::uint32_t lookup_entry = 0;   ///< goes through the jump cache itself
     std::vector<InsnSite> sites;
     std::vector<LinkSite> links;
-    std::vector<WindowSite> windows;
+    std::vector<WindowSite> window_sites;
     std::uint16_t live_behind = 0;  ///< arithmetic flags that are live behind the last instruction
     /// The last instruction, where it is for hv/cpu/emulate.
     std::unique_ptr<const Insn> emulated;

@@ -36,7 +36,7 @@ public:
 
     /// Only code in one page is stored, and what windows it uses is its address space's own.
     static bool takes(const TranslationRequest& request) {
-        return request.code.size() == page_size && !request.has_windows;
+        return request.code.size() == page_size && request.windows == nullptr;
     }
 
     /// A translation of the same code, of the same variant, that serves for `request`. Good until

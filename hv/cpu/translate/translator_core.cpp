@@ -6,6 +6,7 @@
 
 #include "hv/base/check.hpp"
 #include "hv/cpu/decode/flags.hpp"
+#include "hv/cpu/translate/host_fs.hpp"
 #include "hv/cpu/translate/host_traps.hpp"
 #include "hv/cpu/translate/operands.hpp"
 
@@ -55,7 +56,7 @@ TranslatorCore::TranslatorCore(const TranslatorSettings& settings, FrameTable& f
       translator_(host_, stubs_.addresses, settings.level),
       blocks_(cache_),
       contexts_(frames, this, stubs_.addresses.miss, settings.two_levels, settings.kept_spaces,
-                Windows::are_possible() ? settings.windows_after : 0) {
+                settings.windows_after) {
     two_pages_.resize(2 * page_size);
 }
 
@@ -70,6 +71,8 @@ void TranslatorCore::load(const CpuState& state) {
     c.fpu_image = reinterpret_cast<std::uint64_t>(state.xsave.data());
     for (std::size_t i = 0; i < state.selector.size(); ++i) c.selector[i] = state.selector[i];
     kernel_mode_ = state.kernel_mode;
+    const Windows* const windows = kernel_mode_ ? nullptr : addresses_->windows();
+    c.code_fs = windows != nullptr && host_.fsgsbase ? windows->distance() : c.host_fs;
 }
 
 void TranslatorCore::store(CpuState& state) const {
@@ -127,11 +130,12 @@ void TranslatorCore::enter_space(const CpuState& state, TrapScope& traps) {
     context_ = &space.context;
     addresses_ = &space.addresses;
     if (contexts_.wants_windows(*addresses_)) {
-        addresses_->make_windows();
-        ++statistics_.windows;
+        addresses_->make_windows(static_cast<std::uint32_t>(++statistics_.windows),
+                                 Vaddr{state.rip});
     }
     traps.belong_to(*context_);
     load_gs_base(*context_, host_.fsgsbase);
+    context_->host_fs = HostFs::base(host_.fsgsbase);
 }
 
 void TranslatorCore::enter(std::uint64_t entry) {
@@ -217,10 +221,10 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                 // An address that is not canonical may be one relative to RSP (Tlb::StackPage).
                 constexpr std::uint32_t general_protection = 13, page_fault = 14;
                 const bool is_operand = c.trap_vector == general_protection ||
-                                        (c.trap_vector == page_fault && at.key.has_windows);
+                                        (c.trap_vector == page_fault && at.key.windows != 0);
                 if (static_cast<Leave>(c.leave) == Leave::trap && !is_operand)
                     return trapped(state);
-                if (at.key.has_windows && windowless_.contains(state.rip))
+                if (at.key.windows != 0 && windowless_.contains(state.rip))
                     code_written(at.key.frame, page_offset(Vaddr{state.rip}), 1);
                 return bounce_at(state, environment);
             }
@@ -236,8 +240,8 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
         }
         Exit fault;
         const std::uint64_t epoch = epoch_;
-        const bool has_windows = !kernel_mode_ && addresses_->windows() != nullptr;
-        Block* const block = block_at(rip, kernel_mode_, variant, fault, has_windows);
+        Windows* const windows = kernel_mode_ ? nullptr : addresses_->windows();
+        Block* const block = block_at(rip, kernel_mode_, variant, fault, windows);
         if (block == nullptr) {
             settle(rip, {});
             return fault;

@@ -107,7 +107,7 @@ private:
 
     // Code.
     Block* block_at(Vaddr rip, bool kernel_mode, Variant variant, Exit& fault,
-                    bool has_windows = false);
+                    Windows* windows = nullptr);
     const std::uint8_t* code_at(Vaddr rip, std::size_t& size, BlockKey& key, Exit& fault);
     std::optional<Insn> insn_at(Vaddr rip, bool kernel_mode, Exit& fault);
     Block& make_block(const BlockKey& key, TranslationRequest& request);
@@ -124,7 +124,6 @@ private:
     void note_refusal(std::uint64_t rip);
     static std::uint64_t region_helper(void* self);
     std::uint64_t meet_region();
-    bool learn_region(const Block& block, WindowSite& site, Vaddr address);
     std::span<const Operand> operands_at(const Block& block, const InsnSite& site);
     std::uint64_t read_two_pages(Vaddr address, std::size_t size);
     bool read(Vaddr from, std::span<std::byte> into) override;

@@ -27,7 +27,7 @@ std::unique_ptr<VcpuContext> VcpuContexts::make(DomainId domain) {
         context.place_mask[i] = page_mask | ((std::uint64_t{1} << i) - 1);
     context.sign_mask = std::uint64_t{1} << 63;
     context.fpu_absent = 1;
-    Windows::close_regions(context);
+    context.regions.region.fill(RegionTable::no_region);
     return made;
 }
 

@@ -19,63 +19,95 @@ constexpr std::int64_t most_extents = 24'000;
 /// Of all windows of the process.
 std::atomic<std::int64_t> extents{0};
 
-constexpr std::uint64_t reserved_bytes = region_bytes + 2 * Windows::margin;
+/// Where the host's addresses for programs end (x86-64 Linux with four levels of tables).
+constexpr std::uint64_t host_end = (std::uint64_t{1} << 47) - page_size;
 
-/// A closed window, between its margins; null: the host refuses.
-std::byte* reserve() {
-    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    void* const start = mmap(nullptr, reserved_bytes, PROT_NONE, flags, -1, 0);
-    return start == MAP_FAILED ? nullptr : static_cast<std::byte*>(start) + Windows::margin;
+/// What is below has no window below.
+constexpr std::uint64_t lowest_movable = std::uint64_t{1} << 45;
+
+/// Candidates for the distance of an address space's windows.
+std::uint64_t distance_for(Windows::Place place, unsigned attempt) {
+    constexpr std::uint64_t step = std::uint64_t{1} << 40;
+    if (place == Windows::Place::near) return (attempt + 2) * Windows::margin;
+    return 0 - lowest_movable - attempt * step;
 }
+
+constexpr unsigned attempts = 16;
+/// Address spaces take different ones, or they would be in each other's way.
+std::atomic<unsigned> next_attempt{0};
+
+constexpr int closed = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
 /// Closes what is mapped there; false: the host refuses.
 bool close(std::byte* start, std::uint64_t bytes) {
-    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-    return mmap(start, bytes, PROT_NONE, flags, -1, 0) != MAP_FAILED;
-}
-
-/// What regions without a window have in place of one.
-std::byte* no_window() {
-    static std::byte* const start = reserve();
-    return start;
+    return mmap(start, bytes, PROT_NONE, closed | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 
 }  // namespace
 
-Windows::Windows(Context& context, const MachineMemory& memory)
-    : context_(context), memory_(memory) {
-    close_regions(context);
+Windows::Place Windows::place_for(Vaddr code) {
+    return code.raw < lowest_movable ? Place::near : Place::below;
 }
 
-bool Windows::are_possible() { return no_window() != nullptr; }
-
-void Windows::close_regions(Context& context) {
-    context.regions.fill(RegionSlot::make(RegionSlot::no_region, no_window()));
+Windows::Windows(std::uint32_t number, Place place, Vaddr code, Context& context,
+                 const MachineMemory& memory)
+    : number_(number), place_(place), context_(context), memory_(memory) {
+    const unsigned first = next_attempt++;
+    for (unsigned i = 0; i < attempts && regions_.empty(); ++i) {
+        distance_ = distance_for(place, (first + i) % attempts);
+        open(code);
+    }
+    is_full_ = regions_.empty();
+    context_.window_distance = distance_;
 }
 
 Windows::~Windows() {
-    close_regions(context_);
+    context_.regions.region.fill(RegionTable::no_region);
     count_extents(-extents_);
-    for (const Window& window : windows_) munmap(window.start - margin, reserved_bytes);
+    for (const Range& range : ranges_) munmap(range.start, range.bytes);
 }
 
-const Windows::Window* Windows::window_of(Vaddr address) const {
-    const auto found = std::ranges::find(windows_, region_of(address), &Window::region);
-    return found == windows_.end() ? nullptr : &*found;
+bool Windows::has_window(Vaddr address) const {
+    const std::uint32_t region = region_of(address);
+    return context_.regions.region[RegionTable::place(region)] == region;
 }
 
 bool Windows::open(Vaddr address) {
     constexpr std::uint64_t lower_half_end = std::uint64_t{1} << 47;
     if (address.raw >= lower_half_end) return false;
-    if (window_of(address) != nullptr) return true;
-    const std::uint64_t region = region_of(address);
-    RegionSlot& slot = context_.regions[RegionSlot::index(region)];
-    if (is_full_ || slot.region != RegionSlot::no_region || windows_.size() == most_windows)
+    if (has_window(address)) return true;
+    if (place_ == Place::below && place_for(address) != place_) {
+        is_misplaced_ = true;
         return false;
-    std::byte* const start = reserve();
-    if (start == nullptr) return false;
-    windows_.push_back({region, start});
-    slot = RegionSlot::make(region, start);
+    }
+    const std::uint32_t region = region_of(address);
+    std::uint32_t& place = context_.regions.region[RegionTable::place(region)];
+    if (is_full_ || place != RegionTable::no_region || regions_.size() == most_windows)
+        return false;
+    if (!reserve(region)) return false;
+    regions_.push_back(region);
+    place = region;
+    return true;
+}
+
+/// Takes the host's addresses for a region and its margins, except for what neighbours have taken.
+bool Windows::reserve(std::uint64_t region) {
+    const auto has = [this](std::uint64_t r) {
+        return std::ranges::find(regions_, r) != regions_.end();
+    };
+    std::uint64_t first = region * region_bytes + distance_, end = first + region_bytes;
+    first = has(region - 1) ? first + margin : first - margin;
+    end = std::min(has(region + 1) ? end - margin : end + margin, host_end);
+    if (first >= end) return false;
+    auto* const wanted = reinterpret_cast<std::byte*>(first);
+    void* const got = mmap(wanted, end - first, PROT_NONE, closed | MAP_FIXED_NOREPLACE, -1, 0);
+    if (got == MAP_FAILED) return false;
+    if (got != wanted) {
+        // Linux before 4.17 takes it for a hint.
+        munmap(got, end - first);
+        return false;
+    }
+    ranges_.push_back({wanted, end - first});
     return true;
 }
 
@@ -96,17 +128,20 @@ void Windows::count_extents(std::int64_t more) {
 }
 
 void Windows::map(Vaddr page, const PageRun& run) {
-    const Window* const window = window_of(page);
-    if (window == nullptr || is_full_ || !memory_.contains(run.host)) return;
+    if (!has_window(page) || is_full_ || !memory_.contains(run.host)) return;
+    const auto ends_in_host = [&](std::uint64_t end) { return end + distance_ <= host_end; };
+    if (!ends_in_host(page.raw + page_size)) return;
     if (const auto known = pages_.find(page.raw);
         known != pages_.end() && known->second.store == run.store)
         return;
     settle();
     std::uint64_t first = page.raw, end = page.raw + page_size;
     while (first > run.first.raw && !pages_.contains(first - page_size)) first -= page_size;
-    while (end < run.first.raw + run.pages * page_size && !pages_.contains(end)) end += page_size;
+    while (end < run.first.raw + run.pages * page_size && !pages_.contains(end) &&
+           ends_in_host(end + page_size))
+        end += page_size;
     std::byte* const host = run.host + (first - run.first.raw);
-    std::byte* const place = window->start + (first & (region_bytes - 1));
+    std::byte* const place = place_of(first);
     if (extents >= most_extents || !memory_.map_also(host, end - first, run.store, place)) {
         // A mapping that failed may have left a hole, where others of the process could come to be.
         empty();
@@ -131,13 +166,8 @@ void Windows::note(std::uint64_t page, const std::byte* host, bool store) {
 }
 
 bool Windows::has(std::uint64_t host_address, Access access) const {
-    for (const Window& window : windows_) {
-        const std::uint64_t offset = host_address - reinterpret_cast<std::uint64_t>(window.start);
-        if (offset >= region_bytes) continue;
-        const auto page = pages_.find(window.region << 32 | page_of(Vaddr{offset}).raw);
-        return page != pages_.end() && (access != Access::write || page->second.store);
-    }
-    return false;
+    const auto page = pages_.find(page_of(Vaddr{host_address - distance_}).raw);
+    return page != pages_.end() && (access != Access::write || page->second.store);
 }
 
 void Windows::drop(Pages::iterator page) {
@@ -188,7 +218,7 @@ void Windows::close_dropped() {
         std::size_t n = 1;
         while (i + n < dropped_.size() && dropped_[i + n] == dropped_[i] + n * page_size) ++n;
         const Vaddr page{dropped_[i]};
-        if (!close(window_of(page)->start + (page.raw & (region_bytes - 1)), n * page_size)) {
+        if (!close(place_of(page.raw), n * page_size)) {
             // No mapping more may be had: those of whole windows take some back.
             empty();
             return;
@@ -199,8 +229,8 @@ void Windows::close_dropped() {
 }
 
 void Windows::empty() {
-    for (const Window& window : windows_)
-        HV_CHECK(close(window.start, region_bytes), "windows can be closed");
+    for (const Range& range : ranges_)
+        HV_CHECK(close(range.start, range.bytes), "windows can be closed");
     pages_.clear();
     by_frame_.clear();
     dropped_.clear();

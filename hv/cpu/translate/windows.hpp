@@ -2,8 +2,9 @@
 // Windows: guest pages where the host's MMU finds them, for code that runs long.
 //
 // A window is 4 GiB of the host's addresses that stands for one region of the guest's, 4 GiB that
-// begin at a multiple of that. Code checks that an address is in the region, exactly, adds the
-// distance to its window, and uses the operand: no look-up, and no load on the way to the address.
+// begin at a multiple of that. All windows of an address space are equally far from their regions.
+// Code checks that an address is in such a region, exactly, and uses the operand relative to that
+// distance, which is the FS base: no look-up, and no load on the way to the address.
 // A window holds what the TLB might: pages that a walk found, with the rights that it found. All
 // else in it is closed: the host's CPU faults there, and what is missing is mapped, or the
 // instruction takes the slow way.
@@ -25,22 +26,32 @@ namespace ring3 {
 class Windows {
 public:
     /// The number of a region: its addresses without the low 32 bits.
-    static constexpr std::uint64_t region_of(Vaddr address) { return address.raw >> 32; }
+    static constexpr std::uint32_t region_of(Vaddr address) {
+        return static_cast<std::uint32_t>(address.raw >> 32);
+    }
 
-    /// Bytes before and behind a window that are closed, too: operands may be this far from the
-    /// address that was checked.
+    /// Bytes before and behind a window that are closed, too, or belong to its neighbour: operands
+    /// may be this far from the address that was checked.
     static constexpr std::uint64_t margin = 64 * 1024;
 
-    /// False: the host has no room for windows.
-    static bool are_possible();
-    /// Makes every region of a context one without a window.
-    static void close_regions(Context& context);
+    /// Where they are. Programs that can stand anywhere are in the upper two thirds of their
+    /// addresses: their windows are below, where this process, laid out as they are, has nothing.
+    /// Others, linked for a fixed address, have something in the first region and something in the
+    /// last ones: their windows are nearly where they are themselves, and one that is in this
+    /// process' way is missing.
+    enum class Place : std::uint8_t { below, near };
+    static Place place_for(Vaddr code);
 
-    Windows(Context& context, const MachineMemory& memory);
+    /// `number` is like no other's; `code` is where the program stands.
+    Windows(std::uint32_t number, Place place, Vaddr code, Context& context,
+            const MachineMemory& memory);
     ~Windows();
     Windows(const Windows&) = delete;
     Windows& operator=(const Windows&) = delete;
 
+    std::uint32_t number() const { return number_; }
+    /// What is added to a guest address.
+    std::uint64_t distance() const { return distance_; }
     /// Whether the address' region has a window, which is made if there may be one more.
     bool open(Vaddr address);
     /// Maps a page that a walk found, if its region has a window, and those of the run around it
@@ -65,11 +76,14 @@ public:
     std::uint64_t mapped() const { return mapped_; }
     /// The host may refuse more.
     bool is_full() const { return is_full_; }
+    /// An address was met that can have no window here.
+    bool is_misplaced() const { return is_misplaced_; }
 
 private:
-    struct Window {
-        std::uint64_t region = 0;
-        std::byte* start = nullptr;
+    /// Addresses of the host's that were taken for windows.
+    struct Range {
+        std::byte* start;
+        std::uint64_t bytes;
     };
     struct Page {
         const std::byte* host = nullptr;
@@ -77,16 +91,24 @@ private:
     };
     using Pages = std::unordered_map<std::uint64_t, Page>;
 
-    const Window* window_of(Vaddr address) const;
+    bool has_window(Vaddr address) const;
+    std::byte* place_of(std::uint64_t address) const {
+        return reinterpret_cast<std::byte*>(address + distance_);
+    }
+    bool reserve(std::uint64_t region);
     std::int64_t extents_of(std::uint64_t page, const Page& mapped) const;
     void count_extents(std::int64_t more);
     void note(std::uint64_t page, const std::byte* host, bool store);
     void drop(Pages::iterator page);
     void close_dropped();
 
+    const std::uint32_t number_;
+    const Place place_;
     Context& context_;
     const MachineMemory& memory_;
-    std::vector<Window> windows_;
+    std::uint64_t distance_ = 0;
+    std::vector<std::uint64_t> regions_;
+    std::vector<Range> ranges_;
     /// By guest address.
     Pages pages_;
     /// Guest addresses by host address.
@@ -96,7 +118,7 @@ private:
     std::uint64_t mapped_ = 0;
     /// Runs of pages that lie behind each other in the host's memory, too.
     std::int64_t extents_ = 0;
-    bool is_full_ = false;
+    bool is_full_ = false, is_misplaced_ = false;
 };
 
 }  // namespace ring3
