@@ -95,7 +95,7 @@ Exit TranslatorCore::run(CpuState& state, Environment& environment, std::uint64_
     unsigned takings = settings_.takes_exits ? most_takings : 0;
     while (state.retired - first < budget) {
         if (addresses_ == nullptr || !addresses_->serves(state) ||
-            contexts_.wants_windows(*addresses_))
+            contexts_.wants_windows(*addresses_, state))
             enter_space(state, traps);
         if (addresses_->has_worn_windows()) {
             addresses_->give_up_windows();
@@ -129,7 +129,7 @@ void TranslatorCore::enter_space(const CpuState& state, TrapScope& traps) {
     VcpuContext& space = contexts_.of(state);
     context_ = &space.context;
     addresses_ = &space.addresses;
-    if (contexts_.wants_windows(*addresses_)) {
+    if (contexts_.wants_windows(*addresses_, state)) {
         addresses_->make_windows(static_cast<std::uint32_t>(++statistics_.windows),
                                  Vaddr{state.rip});
     }

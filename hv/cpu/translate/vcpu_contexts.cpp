@@ -44,7 +44,7 @@ VcpuContext& VcpuContexts::of(const CpuState& state) {
     }
     // Windows are of one address space.
     const bool moves_out = !spaces.empty() && found == spaces.begin() && most_spaces_ > 1 &&
-                           wants_windows((*found)->addresses);
+                           wants_windows((*found)->addresses, state);
     const std::uint64_t user_insns = moves_out ? (*found)->addresses.user_insns() : 0;
     if (moves_out) found = spaces.end();
     if (spaces.empty()) {
@@ -67,8 +67,8 @@ VcpuContext& VcpuContexts::of(const CpuState& state) {
     return space;
 }
 
-bool VcpuContexts::wants_windows(const AddressCaches& addresses) const {
-    return windows_after_ != 0 && addresses.user_insns() >= windows_after_ &&
+bool VcpuContexts::wants_windows(const AddressCaches& addresses, const CpuState& state) const {
+    return windows_after_ != 0 && !state.kernel_mode && addresses.user_insns() >= windows_after_ &&
            addresses.windows() == nullptr && !addresses.gave_up_windows();
 }
 

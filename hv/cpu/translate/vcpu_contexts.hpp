@@ -57,7 +57,7 @@ public:
     std::size_t size() const;
 
     /// Whether its address space has run for long enough: of() gives it a context of its own.
-    bool wants_windows(const AddressCaches& addresses) const;
+    bool wants_windows(const AddressCaches& addresses, const CpuState& state) const;
 
     /// DerivedState::root_lost.
     void root_lost(DomainId domain, Mfn root);
