@@ -56,7 +56,7 @@ void on_fatal_signal(int signal) {
 
 /// A signal may come while the thread runs a guest's code.
 template <void (*handler)(int)>
-[[gnu::no_stack_protector]] void answer(int signal, siginfo_t*, void*) {
+__attribute__((no_stack_protector)) void answer(int signal, siginfo_t*, void*) {
     const HostFs fs;
     handler(signal);
 }

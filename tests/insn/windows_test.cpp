@@ -2,7 +2,11 @@
 // Operands in windows: what the page tables take away is gone from them, too, and pointers into no
 // region go where they go without windows.
 #include <gtest/gtest.h>
+#include <sys/time.h>
 
+#include <csignal>
+
+#include "hv/cpu/translate/host_fs.hpp"
 #include "tests/insn/bare_guest.hpp"
 
 namespace ring3::test {
@@ -149,6 +153,41 @@ TEST_F(Windows, hold_operands_in_two_pages) {
     const Exit exit = run();
     EXPECT_EQ(exit.vector, page_fault);
     EXPECT_EQ(exit.address, there);
+}
+
+/// What C++ finds through FS.
+thread_local volatile sig_atomic_t alarms = 0;
+
+__attribute__((no_stack_protector)) void on_alarm(int) {
+    const HostFs fs;
+    alarms = alarms + 1;
+}
+
+TEST_F(Windows, do_not_hide_the_variables_of_signal_handlers) {
+    // mov ecx, 1000000; again: mov rax, [rbx]; dec ecx; jnz again; ud2
+    const Bytes loop{0xb9, 0x40, 0x42, 0x0f, 0,    0x48, 0x8b,
+                     0x03, 0xff, 0xc9, 0x75, 0xf9, 0x0f, 0x0b};
+    guest.write(BareGuest::base, loop);
+    guest.state.reg(Gpr::rbx) = here;
+    alarms = 0;
+    struct sigaction action {};
+    struct sigaction before {};
+    action.sa_handler = on_alarm;
+    // RSP is the guest's.
+    action.sa_flags = SA_ONSTACK;
+    ASSERT_EQ(sigaction(SIGALRM, &action, &before), 0);
+    const itimerval each_millisecond{{0, 1000}, {0, 1000}};
+    setitimer(ITIMER_REAL, &each_millisecond, nullptr);
+    constexpr int most_runs = 10'000;
+    for (int i = 0; i < most_runs && alarms < 20; ++i) {
+        guest.state.rip = BareGuest::base;
+        Exit exit;
+        while (exit.reason == Exit::Reason::budget_spent) exit = guest.run(1'000'000);
+        ASSERT_EQ(exit.vector, undefined);
+    }
+    setitimer(ITIMER_REAL, nullptr, nullptr);
+    sigaction(SIGALRM, &before, nullptr);
+    EXPECT_GE(alarms, 20);
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ struct JumpTable {
 /// The regions of 4 GiB that have windows (windows.hpp), each at its place by the low bits of its
 /// number.
 struct RegionTable {
-    static constexpr std::size_t places = 64;
+    static constexpr std::size_t places = 1024;
     /// No address that is canonical is in it.
     static constexpr std::uint32_t no_region = 0x8000'0000;
 

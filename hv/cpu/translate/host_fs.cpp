@@ -24,7 +24,7 @@ bool is_distance(std::uint64_t base) { return base >> 47 != 0 || base >> 32 == 0
 }  // namespace
 
 // A protected stack would ask for its canary through FS.
-[[gnu::no_stack_protector]] HostFs::HostFs() {
+__attribute__((no_stack_protector)) HostFs::HostFs() {
     if (!is_used.load(std::memory_order_relaxed)) return;
     codes_ = read_base();
     if (!is_distance(codes_)) return;
@@ -35,7 +35,7 @@ bool is_distance(std::uint64_t base) { return base >> 47 != 0 || base >> 32 == 0
     is_replaced_ = true;
 }
 
-[[gnu::no_stack_protector]] HostFs::~HostFs() {
+__attribute__((no_stack_protector)) HostFs::~HostFs() {
     if (is_replaced_) write_base(codes_);
 }
 

@@ -70,7 +70,7 @@ void answer(int signal, siginfo_t* info, void* raw) {
     ::signal(signal, SIG_DFL);
 }
 
-[[gnu::no_stack_protector]] void on_signal(int signal, siginfo_t* info, void* raw) {
+__attribute__((no_stack_protector)) void on_signal(int signal, siginfo_t* info, void* raw) {
     const HostFs fs;
     answer(signal, info, raw);
 }

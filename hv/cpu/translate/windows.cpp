@@ -55,9 +55,9 @@ Windows::Windows(std::uint32_t number, Place place, Vaddr code, Context& context
     const unsigned first = next_attempt++;
     for (unsigned i = 0; i < attempts && regions_.empty(); ++i) {
         distance_ = distance_for(place, (first + i) % attempts);
+        is_full_ = false;
         open(code);
     }
-    is_full_ = regions_.empty();
     context_.window_distance = distance_;
 }
 
@@ -82,9 +82,10 @@ bool Windows::open(Vaddr address) {
     }
     const std::uint32_t region = region_of(address);
     std::uint32_t& place = context_.regions.region[RegionTable::place(region)];
-    if (is_full_ || place != RegionTable::no_region || regions_.size() == most_windows)
-        return false;
-    if (!reserve(region)) return false;
+    // Without one of its windows a program would not be faster than without any.
+    is_full_ = is_full_ || place != RegionTable::no_region || regions_.size() == most_windows ||
+               !reserve(region);
+    if (is_full_) return false;
     regions_.push_back(region);
     place = region;
     return true;

@@ -34,11 +34,10 @@ public:
     /// may be this far from the address that was checked.
     static constexpr std::uint64_t margin = 64 * 1024;
 
-    /// Where they are. Programs that can stand anywhere are in the upper two thirds of their
+    /// Where they are. Programs that can stand anywhere are in the upper three quarters of their
     /// addresses: their windows are below, where this process, laid out as they are, has nothing.
     /// Others, linked for a fixed address, have something in the first region and something in the
-    /// last ones: their windows are nearly where they are themselves, and one that is in this
-    /// process' way is missing.
+    /// last ones: their windows are nearly where they are themselves, if this process is not.
     enum class Place : std::uint8_t { below, near };
     static Place place_for(Vaddr code);
 
@@ -74,7 +73,7 @@ public:
 
     /// Times that something was mapped.
     std::uint64_t mapped() const { return mapped_; }
-    /// The host may refuse more.
+    /// There can be no more, or they cannot be where they must.
     bool is_full() const { return is_full_; }
     /// An address was met that can have no window here.
     bool is_misplaced() const { return is_misplaced_; }
