@@ -42,9 +42,9 @@ class Places {
 public:
     explicit Places(const std::filesystem::path& scratch) {
         const std::filesystem::path images = ImageStore::default_root();
-        names_ = {{scratch.string(), "{scratch}"},
-                  {images.string(), "{images}"},
-                  {(images.parent_path() / "trees").string(), "{trees}"}};
+        add(scratch, "{scratch}");
+        add(images, "{images}");
+        add(images.parent_path() / "trees", "{trees}");
     }
     std::string without(std::string text) const {
         for (const auto& [place, name] : names_)
@@ -55,6 +55,13 @@ public:
     }
 
 private:
+    /// Platforms are told where links lead.
+    void add(const std::filesystem::path& place, const char* name) {
+        names_.emplace_back(place.string(), name);
+        const auto behind_links = std::filesystem::weakly_canonical(place);
+        if (behind_links != place) names_.emplace_back(behind_links.string(), name);
+    }
+
     std::vector<std::pair<std::string, std::string>> names_;
 };
 

@@ -35,8 +35,9 @@ protected:
         guest.write(BareGuest::base, code);
         return run();
     }
-    Exit run() {
-        guest.state.rip = BareGuest::base;
+    Exit run() { return run_at(BareGuest::base); }
+    Exit run_at(std::uint64_t rip) {
+        guest.state.rip = rip;
         Exit exit;
         for (int i = 0; i < 20 && exit.reason == Exit::Reason::budget_spent; ++i)
             exit = guest.run(1000);
@@ -153,6 +154,31 @@ TEST_F(Windows, hold_operands_in_two_pages) {
     const Exit exit = run();
     EXPECT_EQ(exit.vector, page_fault);
     EXPECT_EQ(exit.address, there);
+}
+
+TEST_F(Windows, are_below_programs_that_can_stand_anywhere) {
+    constexpr std::uint64_t index = 170, high = index << 39;
+    const Mfn root = guest.state.user_root;
+    std::uint64_t entry = 0;
+    std::memcpy(&entry, guest.frames.at(root).host, 8);
+    ASSERT_EQ(
+        guest.tables.update(guest.domain, maddr_of(root, index * 8), entry, EntryUpdate::normal),
+        0);
+    guest.write(BareGuest::base, load);
+    guest.write(here, Bytes{1});
+    guest.state.reg(Gpr::rbx) = high + here;
+    for (int i = 0; i < 4; ++i) ASSERT_EQ(run_at(high + BareGuest::base).vector, undefined);
+    EXPECT_EQ(reg(Gpr::rax), 1u);
+    // What is linked for a fixed address, too: other windows, the same page.
+    guest.state.reg(Gpr::rbx) = here;
+    for (int i = 0; i < 4; ++i) ASSERT_EQ(run_at(high + BareGuest::base).vector, undefined);
+    map(here, frame_at(here), 0);
+    for (const std::uint64_t address : {here, high + here}) {
+        guest.state.reg(Gpr::rbx) = address;
+        const Exit exit = run_at(high + BareGuest::base);
+        EXPECT_EQ(exit.vector, page_fault);
+        EXPECT_EQ(exit.address, address);
+    }
 }
 
 /// What C++ finds through FS.

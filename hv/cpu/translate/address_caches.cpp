@@ -88,13 +88,12 @@ bool AddressCaches::has_worn_windows() const {
     constexpr std::uint64_t insns_of_a_page = 40'000, pages_at_first = 40'000;
     if (windows_ == nullptr) return false;
     const std::uint64_t worth = (user_insns_ - windows_since_) / 2 / insns_of_a_page;
-    return crowds_cache_ || windows_->is_full() || windows_->is_misplaced() ||
+    return windows_->is_full() || windows_->is_misplaced() ||
            windows_->mapped() > pages_at_first + worth;
 }
 
 void AddressCaches::make_windows(std::uint32_t number, Vaddr code) {
     windows_since_ = user_insns_;
-    crowds_cache_ = false;
     const auto place = is_near_ ? Windows::Place::near : Windows::place_for(code);
     windows_ = std::make_unique<Windows>(number, place, code, context_, frames_.memory());
     forget_jumps(0);

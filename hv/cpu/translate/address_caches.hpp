@@ -74,8 +74,6 @@ public:
     /// Takes them back, until it is another address space.
     void give_up_windows();
     bool gave_up_windows() const { return gave_up_windows_; }
-    /// The cache of code was full: what it holds for windows was too much.
-    void crowd_cache() { crowds_cache_ = true; }
     /// Whether they cost more than they can be worth.
     bool has_worn_windows() const;
     /// User instructions retired in this address space.
@@ -160,7 +158,7 @@ private:
     bool kernel_mode_ = true;
     bool table_write_assist_ = false;
     std::unique_ptr<Windows> windows_;
-    bool gave_up_windows_ = false, crowds_cache_ = false;
+    bool gave_up_windows_ = false;
     bool is_near_ = false;  ///< its windows must be near (Windows::Place)
     std::uint64_t user_insns_ = 0, windows_since_ = 0;
     bool is_stale_ = true;

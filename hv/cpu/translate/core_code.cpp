@@ -186,10 +186,7 @@ void TranslatorCore::make_room() {
     for (const Mfn frame : blocks_.frames()) frames_.at(frame).has_code = false;
     blocks_.clear();
     ++statistics_.emptied;
-    contexts_.for_each([](AddressCaches& addresses) {
-        addresses.forget_jumps();
-        addresses.crowd_cache();
-    });
+    contexts_.for_each([](AddressCaches& addresses) { addresses.forget_jumps(); });
     cache_.truncate(stubs_size_);
     ++epoch_;
 }
