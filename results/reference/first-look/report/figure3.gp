@@ -10,7 +10,7 @@ set grid ytics lc rgb '#dddddd' lt 1 lw 1
 set errorbars 0.6
 set key outside top center horizontal Left reverse samplen 1.5
 set xrange [-0:59.999999999999986]
-set yrange [0:1.4464551139826682]
+set yrange [0:1.24]
 set ylabel "speed relative to native"
 unset mxtics
 set xtics scale 0 ("SPEC INT2000\ns\n2003: score" 5, "Linux build time\ns" 15.000000000000002, "OSDB-IR\ns\n2003: tuples/s" 25.000000000000004, "OSDB-OLTP\ns\n2003: tuples/s" 35, "dbench\nfixed work, s\n2003: score" 45, "SPEC WEB99\nclosed loop, s\n2003: clients" 54.999999999999986)
