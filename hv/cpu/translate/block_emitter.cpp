@@ -102,7 +102,7 @@ void BlockEmitter::load_guest(x86::Gp into, int guest) {
     if (is_spilled(guest)) {
         a_.mov(into, guest_slot(guest));
     } else {
-        a_.mov(into, gp(guest == 1 ? host_register::guest_rcx : guest));
+        a_.mov(into, home_of(guest));
     }
 }
 
@@ -110,7 +110,7 @@ void BlockEmitter::store_guest(int guest, x86::Gp from) {
     if (is_spilled(guest)) {
         a_.mov(guest_slot(guest), from);
     } else {
-        a_.mov(gp(guest == 1 ? host_register::guest_rcx : guest), from);
+        a_.mov(home_of(guest), from);
     }
 }
 
@@ -170,7 +170,7 @@ x86::Mem BlockEmitter::address_operand(const MemoryOperand& m, int stack_delta, 
             a_.mov(temporary, guest_slot(guest));
             return temporary;
         }
-        return gp(guest == 1 ? host_register::guest_rcx : guest);
+        return home_of(guest);
     };
     const unsigned shift = m.scale == 8 ? 3 : m.scale == 4 ? 2 : m.scale == 2 ? 1 : 0;
     if (m.base != no_register && m.index != no_register) {

@@ -5,7 +5,6 @@
 
 #include <asmjit/x86.h>
 
-#include <optional>
 #include <vector>
 
 #include "hv/cpu/translate/context.hpp"

@@ -82,16 +82,16 @@ struct JumpTable {
     static constexpr Entry unused(std::size_t i) { return {i == 0 ? 1u : 0u, 0}; }
 };
 
-/// The regions of 4 GiB that have windows (windows.hpp), each at its place by the low bits of its
+/// The regions of 4 GiB that have windows (windows.hpp), each in its slot by the low bits of its
 /// number.
 struct RegionTable {
-    static constexpr std::size_t places = 1024;
+    static constexpr std::size_t slots = 1024;
     /// No address that is canonical is in it.
     static constexpr std::uint32_t no_region = 0x8000'0000;
 
-    std::array<std::uint32_t, places> region;  ///< address >> 32
+    std::array<std::uint32_t, slots> region;  ///< address >> 32
 
-    static std::size_t place(std::uint64_t region) { return region % places; }
+    static std::size_t slot(std::uint32_t region) { return region % slots; }
 };
 
 /// Names one way out of a block: what Context::link holds.

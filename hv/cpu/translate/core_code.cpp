@@ -91,9 +91,8 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     key.rip = rip;
     key.kernel_mode = kernel_mode;
     key.variant = variant;
-    const bool has_windows =
-        windows != nullptr && (variant == Variant::normal || variant == Variant::unmerged);
-    key.windows = has_windows ? windows->number() : 0;
+    if (variant == Variant::single || variant == Variant::bounced) windows = nullptr;
+    key.windows = windows != nullptr ? windows->number() : 0;
     std::size_t size = 0;
     const std::uint8_t* const code = code_at(rip, size, key, fault);
     if (code == nullptr) return nullptr;
@@ -103,7 +102,7 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     request.rip = rip;
     request.kernel_mode = kernel_mode;
     request.variant = variant;
-    request.windows = has_windows ? windows : nullptr;
+    request.windows = windows;
     request.windowless = &windowless_;
     request.max_insns = 1;
     // What follows a group that was looked up in vain may be merged again.

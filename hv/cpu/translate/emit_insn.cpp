@@ -365,7 +365,7 @@ void BlockEmitter::lea(const Insn& insn) {
     MemoryOperand m = insn.memory;
     m.fs = m.gs = false;
     const int guest = insn.reg.number;
-    const auto home = gp(guest == guest_rcx ? host_register::guest_rcx : guest);
+    const auto home = home_of(guest);
     if (is_plain_lea(insn)) {
         const x86::Gp target = is_spilled(guest) ? x86::Gp(rcx) : home;
         if (m.base == no_register && m.index == no_register) {
@@ -406,7 +406,7 @@ void BlockEmitter::read_segment(const Insn& insn) {
     } else if (is_spilled(guest)) {
         a_.mov(guest_slot(guest, 2), x86::cx);
     } else {
-        a_.mov(gp(guest == guest_rcx ? host_register::guest_rcx : guest).r16(), x86::cx);
+        a_.mov(home_of(guest).r16(), x86::cx);
     }
 }
 
@@ -447,8 +447,7 @@ void BlockEmitter::push(const Insn& insn, bool flags_live) {
         if (!source.used()) {
             put_constant(static_cast<std::uint64_t>(insn.immediate), false);
         } else {
-            a_.mov(operand(8),
-                   gp(source.number == guest_rcx ? host_register::guest_rcx : source.number));
+            a_.mov(operand(8), home_of(source.number));
         }
         a_.lea(x86::rsp, new_rsp);
         return;
@@ -475,7 +474,7 @@ void BlockEmitter::pop(const Insn& insn, bool flags_live) {
     access(stack_top, size, false, flags_live);
     const int guest = insn.rm.used() ? insn.rm.number : insn.opcode.number;
     if (size == 8 && !insn.has_memory && !is_spilled(guest) && guest != guest_rsp) {
-        a_.mov(gp(guest == guest_rcx ? host_register::guest_rcx : guest), operand(8));
+        a_.mov(home_of(guest), operand(8));
         a_.lea(x86::rsp, new_rsp);
         return;
     }
@@ -505,7 +504,7 @@ void BlockEmitter::pop(const Insn& insn, bool flags_live) {
     } else if (is_spilled(guest)) {
         a_.mov(guest_slot(guest, 2), x86::cx);
     } else {
-        a_.mov(gp(guest == guest_rcx ? host_register::guest_rcx : guest).r16(), x86::cx);
+        a_.mov(home_of(guest).r16(), x86::cx);
     }
 }
 

@@ -34,7 +34,7 @@ void BlockEmitter::bit_string(const Insn& insn, bool flags_live) {
     } else if (is_spilled(guest)) {
         a_.movsxd(rcx, guest_slot(guest, 4));
     } else {
-        a_.movsxd(rcx, gp(guest == 1 ? host_register::guest_rcx : guest).r32());
+        a_.movsxd(rcx, home_of(guest).r32());
     }
     a_.mov(bit, rcx);
     a_.sar(rcx, 3 + log2_of(size));

@@ -72,11 +72,8 @@ bool BlockEmitter::find_in_window(const MemoryOperand& m, int stack_delta, bool 
 void BlockEmitter::check_region(x86::Gp address, bool flags_live) {
     ColdWindow cold{a_.newLabel(), a_.newLabel(), address, out_.window_sites.size()};
     WindowSite site;
-    if (host_.bmi2) {
-        a_.rorx(rcx, address, 32);
-    } else if (!flags_live) {
-        a_.mov(rcx, address);
-        a_.shr(rcx, 32);
+    if (host_.bmi2 || !flags_live) {
+        shift_to_rcx(address, 32);
     } else {
         a_.mov(context_word(offsetof(Context, scratch)), address);
         a_.mov(ecx, context_word(offsetof(Context, scratch) + 4, 4));

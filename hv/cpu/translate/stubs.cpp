@@ -394,7 +394,7 @@ private:
         a_.mov(x86::rcx, x86::r11);
         a_.shr(x86::rcx, 32);
         a_.mov(x86::eax, x86::ecx);
-        a_.and_(x86::eax, static_cast<int>(RegionTable::places - 1));
+        a_.and_(x86::eax, static_cast<int>(RegionTable::slots - 1));
         x86::Mem region = x86::ptr(0, x86::rax, 2, 4);
         region.setOffset(static_cast<std::int64_t>(offsetof(Context, regions)));
         region.setSegment(x86::gs);

@@ -53,7 +53,7 @@ Windows::Windows(std::uint32_t number, Place place, Vaddr code, Context& context
                  const MachineMemory& memory)
     : number_(number), place_(place), context_(context), memory_(memory) {
     const unsigned first = next_attempt++;
-    for (unsigned i = 0; i < attempts && regions_.empty(); ++i) {
+    for (unsigned i = 0; i < attempts && ranges_.empty(); ++i) {
         distance_ = distance_for(place, (first + i) % attempts);
         is_full_ = false;
         open(code);
@@ -69,7 +69,7 @@ Windows::~Windows() {
 
 bool Windows::has_window(Vaddr address) const {
     const std::uint32_t region = region_of(address);
-    return context_.regions.region[RegionTable::place(region)] == region;
+    return context_.regions.region[RegionTable::slot(region)] == region;
 }
 
 bool Windows::open(Vaddr address) {
@@ -81,24 +81,21 @@ bool Windows::open(Vaddr address) {
         return false;
     }
     const std::uint32_t region = region_of(address);
-    std::uint32_t& place = context_.regions.region[RegionTable::place(region)];
+    std::uint32_t& slot = context_.regions.region[RegionTable::slot(region)];
     // Without one of its windows a program would not be faster than without any.
-    is_full_ = is_full_ || place != RegionTable::no_region || regions_.size() == most_windows ||
+    is_full_ = is_full_ || slot != RegionTable::no_region || ranges_.size() == most_windows ||
                !reserve(region);
     if (is_full_) return false;
-    regions_.push_back(region);
-    place = region;
+    slot = region;
     return true;
 }
 
 /// Takes the host's addresses for a region and its margins, except for what neighbours have taken.
-bool Windows::reserve(std::uint64_t region) {
-    const auto has = [this](std::uint64_t r) {
-        return std::ranges::find(regions_, r) != regions_.end();
-    };
-    std::uint64_t first = region * region_bytes + distance_, end = first + region_bytes;
-    first = has(region - 1) ? first + margin : first - margin;
-    end = std::min(has(region + 1) ? end - margin : end + margin, host_end);
+bool Windows::reserve(std::uint32_t region) {
+    const Vaddr start{region * region_bytes};
+    std::uint64_t first = start.raw + distance_, end = first + region_bytes;
+    first = has_window(Vaddr{start.raw - 1}) ? first + margin : first - margin;
+    end = std::min(has_window(start + region_bytes) ? end - margin : end + margin, host_end);
     if (first >= end) return false;
     auto* const wanted = reinterpret_cast<std::byte*>(first);
     void* const got = mmap(wanted, end - first, PROT_NONE, closed | MAP_FIXED_NOREPLACE, -1, 0);

@@ -94,7 +94,7 @@ private:
     std::byte* place_of(std::uint64_t address) const {
         return reinterpret_cast<std::byte*>(address + distance_);
     }
-    bool reserve(std::uint64_t region);
+    bool reserve(std::uint32_t region);
     std::int64_t extents_of(std::uint64_t page, const Page& mapped) const;
     void count_extents(std::int64_t more);
     void note(std::uint64_t page, const std::byte* host, bool store);
@@ -106,7 +106,7 @@ private:
     Context& context_;
     const MachineMemory& memory_;
     std::uint64_t distance_ = 0;
-    std::vector<std::uint64_t> regions_;
+    /// One for each window.
     std::vector<Range> ranges_;
     /// By guest address.
     Pages pages_;
