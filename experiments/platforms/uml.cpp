@@ -24,6 +24,9 @@ public:
             fmt::format("mem={}M", boot.memory_mib),
             fmt::format("ubd0={},{}", (boot.scratch / "cow").string(), boot.disk.string()),
             "root=/dev/ubda",
+            // Its management socket would be left below the user's HOME.
+            fmt::format("uml_dir={}/", boot.scratch.string()),
+            "umid=uml",
             "con=null",
             "con0=fd:0,fd:1"};
         for (std::string& word : kernel_words(boot)) command.push_back(std::move(word));

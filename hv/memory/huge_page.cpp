@@ -27,7 +27,7 @@ HugeRange::HugeRange(std::uint64_t bytes) : reserved_bytes_(bytes + huge_page_si
 
 HugeRange::~HugeRange() { munmap(reserved_, reserved_bytes_); }
 
-void populate(std::byte* start, std::uint64_t bytes) {
+void take_huge_page(std::byte* start, std::uint64_t bytes) {
     // What has no page yet cannot become a huge one.
     static_cast<void>(*static_cast<volatile std::byte*>(start));
     if (madvise(start, bytes, madv_collapse) != 0) madvise(start, bytes, MADV_POPULATE_WRITE);

@@ -29,6 +29,6 @@ private:
 
 /// Takes the host's memory for a range that can be stored to, of huge_page_size at most: as one
 /// huge page where the host lets it, whatever its settings say (Linux 6.1), else page by page.
-void populate(std::byte* start, std::uint64_t bytes);
+void take_huge_page(std::byte* start, std::uint64_t bytes);
 
 }  // namespace ring3

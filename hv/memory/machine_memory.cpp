@@ -43,7 +43,7 @@ void MachineMemory::populate(std::uint64_t index) {
     populated_[index] = true;
     // Guest pages lie anywhere in it: with small pages a boot takes a quarter more.
     const std::uint64_t start = index * huge_page_size;
-    ring3::populate(data() + start, std::min(huge_page_size, bytes_ - start));
+    take_huge_page(data() + start, std::min(huge_page_size, bytes_ - start));
 }
 
 void MachineMemory::discard(std::uint64_t offset, std::uint64_t bytes) {

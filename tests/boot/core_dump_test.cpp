@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <string>
 
@@ -17,6 +15,7 @@
 #include "hv/control/create_request.hpp"
 #include "hv/machine/core_dump.hpp"
 #include "hv/machine/machine.hpp"
+#include "tests/support/shell.hpp"
 #include "tests/support/small_guest.hpp"
 
 namespace ring3::test {
@@ -25,19 +24,8 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-std::string output_of(const std::string& command) {
-    std::string text;
-    std::FILE* const pipe = popen(command.c_str(), "r");
-    if (pipe == nullptr) return text;
-    std::array<char, 4096> piece;
-    for (std::size_t n; (n = std::fread(piece.data(), 1, piece.size(), pipe)) > 0;)
-        text.append(piece.data(), n);
-    pclose(pipe);
-    return text;
-}
-
 TEST(CoreDump, of_a_debian_kernel_is_what_gdb_opens) {
-    if (output_of("gdb --version").empty()) GTEST_SKIP() << "gdb is not installed";
+    if (output_of("command -v gdb || true").empty()) GTEST_SKIP() << "gdb is not installed";
     const std::string file = std::string{build_info::source_root} + "/examples/hello.cfg";
     GuestSpec spec = guest_spec(read_domain_config(file, {}), resolve_file);
     Patient outside;

@@ -15,6 +15,7 @@
 #include "cli/verb.hpp"
 #include "hv/machine/config/xl_keys.hpp"
 #include "tests/support/program.hpp"
+#include "tests/support/shell.hpp"
 #include "tests/support/small_guest.hpp"
 
 namespace ring3 {
@@ -42,11 +43,7 @@ TEST(ManualPage, is_correct_roff) {
             "command -v man >/dev/null || exit 0; MANROFFSEQ= man --warnings -l -E UTF-8 "
             "-P cat '{}/docs/man/{}' 2>&1 >/dev/null",
             build_info::source_root, page);
-        std::FILE* const pipe = popen(command.c_str(), "r");
-        char text[4096] = "";
-        const std::size_t size = std::fread(text, 1, sizeof text - 1, pipe);
-        EXPECT_EQ(pclose(pipe), 0) << page;
-        EXPECT_EQ(std::string(text, size), "") << page;
+        EXPECT_EQ(output_of(command), "") << page;
     }
 }
 
@@ -76,14 +73,9 @@ std::vector<std::string> completions(const std::string& words) {
         build_info::source_root, build_info::binary_dir, words, words);
     const std::string path = own_runtime_folder() + "/complete.sh";
     std::ofstream(path) << script;
-    std::FILE* const pipe = popen(("bash '" + path + "'").c_str(), "r");
+    std::istringstream lines(output_of("bash '" + path + "'"));
     std::vector<std::string> all;
-    char line[4096];
-    while (std::fgets(line, sizeof line, pipe) != nullptr) {
-        all.emplace_back(line);
-        all.back().pop_back();
-    }
-    EXPECT_EQ(pclose(pipe), 0);
+    for (std::string line; std::getline(lines, line);) all.push_back(line);
     return all;
 }
 

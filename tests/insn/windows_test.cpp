@@ -167,6 +167,7 @@ TEST_F(Windows, are_below_programs_that_can_stand_anywhere) {
     guest.write(BareGuest::base, load);
     guest.write(here, Bytes{1});
     guest.state.reg(Gpr::rbx) = high + here;
+    guest.state.reg(Gpr::rsp) += high;
     for (int i = 0; i < 4; ++i) ASSERT_EQ(run_at(high + BareGuest::base).vector, undefined);
     EXPECT_EQ(reg(Gpr::rax), 1u);
     // What is linked for a fixed address, too: other windows, the same page.
@@ -179,6 +180,62 @@ TEST_F(Windows, are_below_programs_that_can_stand_anywhere) {
         EXPECT_EQ(exit.vector, page_fault);
         EXPECT_EQ(exit.address, address);
     }
+}
+
+TEST_F(Windows, serve_one_operand_in_several_regions) {
+    // The same pages once more for each index.
+    const Mfn root = guest.state.user_root;
+    std::uint64_t entry = 0;
+    std::memcpy(&entry, guest.frames.at(root).host, 8);
+    const std::uint64_t indices[] = {0, 1, 2, 3};
+    for (const std::uint64_t index : indices)
+        ASSERT_EQ(guest.tables.update(guest.domain, maddr_of(root, index * 8), entry,
+                                      EntryUpdate::normal),
+                  0);
+    guest.write(here, Bytes{1});
+    // mov rax, [rbx]; adc rax, 0; ud2: the operand is found with flags dead and live.
+    const Bytes live{0x48, 0x8b, 0x03, 0x48, 0x83, 0xd0, 0x00, 0x0f, 0x0b};
+    for (const bool is_live : {false, true}) {
+        guest.write(BareGuest::base, is_live ? live : load);
+        for (int i = 0; i < 20; ++i) {
+            for (const std::uint64_t index : indices) {
+                guest.state.rflags |= rflags::cf;
+                guest.state.reg(Gpr::rbx) = index << 39 | here;
+                ASSERT_EQ(run().vector, undefined);
+                ASSERT_EQ(reg(Gpr::rax), is_live ? 2u : 1u) << index;
+            }
+            guest.state.reg(Gpr::rbx) = std::uint64_t{5} << 39 | here;
+            ASSERT_EQ(run().vector, page_fault);
+        }
+    }
+}
+
+TEST_F(Windows, follow_code_to_another_frame) {
+    constexpr std::uint64_t second = BareGuest::base + page_size;
+    // call second; ud2, and there: add eax, 1 (or 2); ret
+    const Bytes code{0xe8, 0xfb, 0x0f, 0, 0, 0x0f, 0x0b};
+    guest.write(second, Bytes{0x83, 0xc0, 1, 0xc3});
+    guest.write(there, Bytes{0x83, 0xc0, 2, 0xc3});
+    const auto adds = [&] {
+        guest.state.reg(Gpr::rax) = 0;
+        EXPECT_EQ(run().vector, undefined);
+        return reg(Gpr::rax);
+    };
+    guest.write(BareGuest::base, code);
+    for (int i = 0; i < 4; ++i) ASSERT_EQ(adds(), 1u);
+    for (int i = 0; i < 4; ++i) {
+        map(second, frame_at(there), usual);
+        ASSERT_EQ(adds(), 2u);
+        ASSERT_EQ(adds(), 2u);
+        map(second, frame_at(second), usual);
+        ASSERT_EQ(adds(), 1u);
+        ASSERT_EQ(adds(), 1u);
+    }
+    map(second, frame_at(second), 0);
+    const Exit exit = run();
+    EXPECT_EQ(exit.vector, page_fault);
+    EXPECT_EQ(exit.address, second);
+    EXPECT_EQ(guest.state.rip, second);
 }
 
 /// What C++ finds through FS.

@@ -92,10 +92,10 @@ bool AddressCaches::has_worn_windows() const {
            windows_->mapped() > pages_at_first + worth;
 }
 
-void AddressCaches::make_windows(std::uint32_t number, Vaddr code) {
+void AddressCaches::make_windows(std::uint32_t number, Vaddr code, Vaddr stack) {
     windows_since_ = user_insns_;
     const auto place = is_near_ ? Windows::Place::near : Windows::place_for(code);
-    windows_ = std::make_unique<Windows>(number, place, code, context_, frames_.memory());
+    windows_ = std::make_unique<Windows>(number, place, code, stack, context_, frames_.memory());
     forget_jumps(0);
 }
 
@@ -193,6 +193,17 @@ void AddressCaches::remember_jump(Vaddr rip, std::uint64_t entry) {
     jumps.push_back(static_cast<std::uint16_t>(page_offset(rip)));
 }
 
+void AddressCaches::remember_link(Vaddr rip, LinkNumber link) {
+    const auto page = mode().pages.find(page_of(rip).raw);
+    if (page == mode().pages.end()) {
+        broken_links_.push_back(link);
+        return;
+    }
+    auto& links = page->second.links;
+    if (links.size() >= 2 * page_size) forget_page(kernel_mode_ ? 1 : 0, page->first, page->second);
+    links.push_back(link);
+}
+
 void AddressCaches::forget_rip(unsigned m, std::uint64_t rip) {
     context_.jumps[m][rip & (Context::jump_entries - 1)] = miss_stub_;
     JumpTable::Entry& second = context_.jump_tables[m].entry[JumpTable::index(rip)];
@@ -202,6 +213,8 @@ void AddressCaches::forget_rip(unsigned m, std::uint64_t rip) {
 void AddressCaches::forget_page(unsigned m, std::uint64_t page, FetchPage& entry) {
     for (const std::uint16_t offset : entry.jumps) forget_rip(m, page + offset);
     entry.jumps.clear();
+    broken_links_.insert(broken_links_.end(), entry.links.begin(), entry.links.end());
+    entry.links.clear();
 }
 
 void AddressCaches::page_changed(Vaddr page) {
@@ -336,6 +349,9 @@ void AddressCaches::drop_frame(Mfn frame, Access right) {
 }
 
 void AddressCaches::forget_jumps() {
+    for (Mode& mode : modes_)
+        for (auto& [page, entry] : mode.pages) entry.links.clear();
+    broken_links_.clear();
     if (is_stale_) return;
     for (unsigned m = 0; m < 2; ++m) forget_jumps(m);
 }

@@ -29,6 +29,8 @@ public:
         const std::uint8_t* host = nullptr;
         /// Offsets in this page that the jump cache leads to.
         std::vector<std::uint16_t> jumps;
+        /// Of other pages' blocks, leading to this one's.
+        std::vector<LinkNumber> links;
     };
 
     /// `two_levels`: the TLB and the jump cache have a second one.
@@ -63,14 +65,18 @@ public:
     FetchPage* fetch(Vaddr page, WalkResult& fault);
     /// From now on an indirect branch to `rip` enters at `entry`.
     void remember_jump(Vaddr rip, std::uint64_t entry);
+    /// A link of another page's block leads to `rip`, for as long as that page does not change.
+    void remember_link(Vaddr rip, LinkNumber link);
+    /// Links that must be broken before guest code runs again.
+    std::vector<LinkNumber>& broken_links() { return broken_links_; }
 
     /// Of the user address space; null: it has none.
     Windows* windows() const { return windows_.get(); }
     /// Maps a page that data() found there, and what is around it.
     void map_in_window(Vaddr page, const WalkResult& found);
     /// Gives it some. Blocks that do without are not entered any more.
-    /// `number` is like no other's; `code` is where the program stands.
-    void make_windows(std::uint32_t number, Vaddr code);
+    /// `number` is like no other's; `code` and `stack` are where the program's are.
+    void make_windows(std::uint32_t number, Vaddr code, Vaddr stack);
     /// Takes them back, until it is another address space.
     void give_up_windows();
     bool gave_up_windows() const { return gave_up_windows_; }
@@ -161,6 +167,7 @@ private:
     bool gave_up_windows_ = false;
     bool is_near_ = false;  ///< its windows must be near (Windows::Place)
     std::uint64_t user_insns_ = 0, windows_since_ = 0;
+    std::vector<LinkNumber> broken_links_;
     bool is_stale_ = true;
     bool is_lower_half_stale_ = false;
     const DomainId domain_;

@@ -668,15 +668,18 @@ void BlockEmitter::go_to(Vaddr target, Variant variant) {
 bool BlockEmitter::is_linked_to(Vaddr target) const {
     const bool is_linked =
         request_.variant == Variant::normal || request_.variant == Variant::unmerged;
-    return is_linked && page_of(target) == request_.page;
+    if (!is_linked || page_of(target) == request_.page) return is_linked;
+    // Pages are where they are for one address space alone.
+    const auto distance = static_cast<std::int64_t>(target.raw - request_.page.raw);
+    return request_.windows != nullptr && distance == static_cast<std::int32_t>(distance);
 }
 
 /// The last bytes emitted are the rel32 of a branch that can be linked.
 unsigned BlockEmitter::add_link(Vaddr target, Variant variant) {
     const auto number = static_cast<unsigned>(out_.links.size());
     HV_CHECK(number < 1u << LinkNumber::bits, "a block has few ways out");
-    out_.links.push_back({static_cast<std::uint16_t>(a_.offset() - 4),
-                          static_cast<std::uint16_t>(page_offset(target)), variant});
+    out_.links.push_back({static_cast<std::int32_t>(target.raw - request_.page.raw),
+                          static_cast<std::uint16_t>(a_.offset() - 4), variant});
     return number;
 }
 

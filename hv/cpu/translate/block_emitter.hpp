@@ -144,6 +144,7 @@ private:
     Cold cold_path(unsigned size, bool write);
     bool uses_windows() const;
     bool find_in_window(const MemoryOperand& m, int stack_delta, bool flags_live);
+    std::uint16_t last_constant() const;
     void check_region(x86::Gp address, bool flags_live);
     void place_in_window(const MemoryOperand& m, int stack_delta);
     void keep_checked(const Insn& insn);

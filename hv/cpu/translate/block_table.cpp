@@ -109,9 +109,12 @@ Block& BlockTable::add(const BlockKey& key, const BlockImage& image) {
     return block;
 }
 
-void BlockTable::set_region(const Block& block, WindowSite& site, std::uint32_t region) {
-    site.is_known = true;
-    cache_.set_word(block.host_base + site.region, site.is_negated ? 0 - region : region);
+void BlockTable::add_region(const Block& block, WindowSite& site, std::uint32_t region) {
+    HV_CHECK(site.known < std::size(site.region), "a check is for so many regions");
+    // `first` is 0 until there is one.
+    cache_.set_word(block.host_base + site.region[site.known],
+                    site.is_difference ? site.first - region : region);
+    if (site.known++ == 0) site.first = region;
 }
 
 void BlockTable::link(LinkNumber number, Block& to) {
@@ -132,7 +135,14 @@ void BlockTable::unlink(LinkNumber number) {
     cache_.patch_branch(from.host_base + site.host_offset, from.host_base + site.unlinked);
 }
 
-/// Takes a link of a block that goes away from the list of the block that it leads to.
+void BlockTable::break_link(LinkNumber number) {
+    const Block* const from = blocks_[number.block()];
+    if (from == nullptr || from->linked[number.number()].to == Block::none) return;
+    forget_link(*from, number);
+    unlink(number);
+}
+
+/// Takes a link from the list of the block that it leads to.
 void BlockTable::forget_link(const Block& from, LinkNumber link) {
     const Block::Linked& linked = from.linked[link.number()];
     if (linked.to == Block::none) return;

@@ -86,14 +86,16 @@ public:
     std::uint32_t next_number() const;
     /// A block like `image`, which must serve for it (relocation.hpp).
     Block& add(const BlockKey& key, const BlockImage& image);
-    /// Makes a check of the block be for this region.
-    void set_region(const Block& block, WindowSite& site, std::uint32_t region);
+    /// Makes a check of the block be for this region, too.
+    void add_region(const Block& block, WindowSite& site, std::uint32_t region);
     /// Makes the branch at this offset of the block's host code lead elsewhere.
     void set_branch(const Block& block, std::uint16_t rel32, std::uint64_t target) {
         cache_.patch_branch(block.host_base + rel32, target);
     }
     /// Makes a link of one block lead to another one.
     void link(LinkNumber from, Block& to);
+    /// Makes a link lead to C++ again, if its block is still there and it leads elsewhere.
+    void break_link(LinkNumber from);
 
     /// Where a block that was dropped could be entered.
     struct Dropped {

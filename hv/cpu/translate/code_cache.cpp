@@ -42,7 +42,7 @@ std::span<std::uint8_t> CodeCache::append(std::span<const std::uint8_t> code) {
     HV_CHECK(code.size() <= room(), "the code cache must be emptied before it overflows");
     for (; populated_ < used_ + code.size(); populated_ += huge_page_size) {
         const std::uint64_t bytes = std::min<std::uint64_t>(huge_page_size, size_ - populated_);
-        populate(writable_.start() + populated_, bytes);
+        take_huge_page(writable_.start() + populated_, bytes);
     }
     const std::span<std::uint8_t> written{writable(used_), code.size()};
     std::copy(code.begin(), code.end(), written.begin());

@@ -204,6 +204,19 @@ void TranslatorCore::code_written(Mfn frame, std::uint64_t offset, std::uint64_t
     });
 }
 
+void TranslatorCore::link(LinkNumber from, Block& to) {
+    blocks_.link(from, to);
+    if (page_of(blocks_.at(from.block()).key.rip) != page_of(to.key.rip))
+        addresses_->remember_link(to.key.rip, from);
+}
+
+/// Before guest code runs again: what leads to pages that have changed does not any more.
+void TranslatorCore::break_links() {
+    auto& broken = addresses_->broken_links();
+    for (const LinkNumber link : broken) blocks_.break_link(link);
+    broken.clear();
+}
+
 void TranslatorCore::page_changed(DomainId domain, Vaddr page) {
     contexts_.for_each_of(domain,
                           [page](AddressCaches& addresses) { addresses.page_changed(page); });

@@ -19,8 +19,9 @@ std::uint64_t TranslatorCore::region_helper(void* self) {
     return static_cast<TranslatorCore*>(self)->meet_region();
 }
 
-/// From a block, for an address in a region that has no window yet: gives it one, for which the
-/// check is from now on if it was for none. 0: that region can have none.
+/// From a block, for an address in a region that its check is not for: gives the region a window
+/// if it has none, and the check is for it from now on, as far as it can be for one more. 0: that
+/// region can have no window.
 std::uint64_t TranslatorCore::meet_region() {
     const Context& c = *context_;
     const Vaddr address{c.access_address};
@@ -32,10 +33,10 @@ std::uint64_t TranslatorCore::meet_region() {
         note_refusal((page_of(block.key.rip) + block.site_of(c.site).guest_offset).raw);
         return 0;
     }
-    if (!site->is_known) {
-        blocks_.set_region(block, *site, Windows::region_of(address));
+    if (site->known == std::size(site->region)) return 1;
+    blocks_.add_region(block, *site, Windows::region_of(address));
+    if (site->known == std::size(site->region))
         blocks_.set_branch(block, site->jump, stubs_.addresses.other_region);
-    }
     return 1;
 }
 

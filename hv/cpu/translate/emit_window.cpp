@@ -21,6 +21,10 @@ constexpr std::int64_t reach = Windows::margin / 2;
 constexpr std::int64_t farthest = 16 * reach;
 constexpr std::size_t most_checked = 16;
 
+constexpr auto no_region = static_cast<std::int32_t>(RegionTable::no_region);
+/// No two regions that addresses can be in are so far apart, and none is so far from no_region.
+constexpr std::int32_t no_difference = 0x4000'0000;
+
 }  // namespace
 
 /// Whether the current instruction's operands are looked for in windows.
@@ -67,26 +71,30 @@ bool BlockEmitter::find_in_window(const MemoryOperand& m, int stack_delta, bool 
     return true;
 }
 
-/// The address is in the region that this check is for. Which one that is, is learnt
-/// (TranslatorCore::meet_region); until then the check fails.
+/// Where the 32 bits are that were emitted last.
+std::uint16_t BlockEmitter::last_constant() const {
+    return static_cast<std::uint16_t>(a_.offset() - 4);
+}
+
+/// The address is in a region that this check is for: in one, or here and there in another. Which
+/// ones they are, is learnt (TranslatorCore::meet_region); until then the check fails.
 void BlockEmitter::check_region(x86::Gp address, bool flags_live) {
     ColdWindow cold{a_.newLabel(), a_.newLabel(), address, out_.window_sites.size()};
     WindowSite site;
+    site.is_difference = flags_live;
     if (host_.bmi2 || !flags_live) {
         shift_to_rcx(address, 32);
     } else {
         a_.mov(context_word(offsetof(Context, scratch)), address);
         a_.mov(ecx, context_word(offsetof(Context, scratch) + 4, 4));
     }
-    constexpr auto none = static_cast<std::int32_t>(RegionTable::no_region);
     if (!flags_live) {
-        a_.cmp(ecx, none);
-        site.region = static_cast<std::uint16_t>(a_.offset() - 4);
+        a_.cmp(ecx, no_region);
+        site.region[0] = last_constant();
         a_.jne(cold.entry);
     } else {
-        site.is_negated = true;
-        a_.lea(ecx, x86::ptr(rcx, none));
-        site.region = static_cast<std::uint16_t>(a_.offset() - 4);
+        a_.lea(ecx, x86::ptr(rcx, no_region));
+        site.region[0] = last_constant();
         a_.short_().jecxz(ecx, cold.resume);
         a_.jmp(cold.entry);
     }
@@ -128,15 +136,41 @@ void BlockEmitter::keep_checked(const Insn& insn) {
         c.displacement -= *added;
         return std::abs(c.displacement) > farthest;
     });
+    const auto copied = copied_by(insn);
+    if (!copied || copied->to == copied->from) return;
+    const std::size_t before = checked_.size();
+    for (std::size_t i = 0; i < before && checked_.size() < most_checked; ++i) {
+        Checked c = checked_[i];
+        if (c.base != copied->from || c.index != no_register) continue;
+        c.base = static_cast<std::int8_t>(copied->to);
+        c.displacement -= copied->added;
+        if (std::abs(c.displacement) <= farthest) checked_.push_back(c);
+    }
 }
 
-/// The stub looks whether there is a window all the same.
+/// The second region, and then the stub looks whether there is a window all the same.
 void BlockEmitter::cold_window(const ColdWindow& cold) {
+    WindowSite& site = out_.window_sites[cold.site];
     a_.bind(cold.entry);
+    if (!site.is_difference) {
+        a_.cmp(ecx, no_region);
+        site.region[1] = last_constant();
+        a_.je(cold.resume);
+    } else {
+        auto same = a_.newLabel();
+        auto other = a_.newLabel();
+        a_.lea(ecx, x86::ptr(rcx, no_difference));
+        site.region[1] = last_constant();
+        a_.short_().jecxz(ecx, same);
+        a_.short_().jmp(other);
+        a_.bind(same);
+        a_.jmp(cold.resume);
+        a_.bind(other);
+    }
     if (cold.address.id() != r11.id()) a_.mov(r11, cold.address);
     a_.lea(rcx, x86::ptr(cold.resume));
     jump_to_stub(stubs_.open_window);
-    out_.window_sites[cold.site].jump = static_cast<std::uint16_t>(a_.offset() - 4);
+    site.jump = last_constant();
 }
 
 }  // namespace ring3

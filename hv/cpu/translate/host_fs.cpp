@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "hv/cpu/translate/context.hpp"
+#include "hv/cpu/translate/windows.hpp"
 
 namespace ring3 {
 namespace {
@@ -14,9 +15,9 @@ namespace {
 /// Translated code of this process may have an FS base of its own.
 std::atomic<bool> is_used{false};
 
-/// A distance of windows, which leads up past the host's addresses or is small; no thread's data is
-/// there.
-bool is_distance(std::uint64_t base) { return base >> 47 != 0 || base >> 32 == 0; }
+/// A distance of windows, which leads up past the host's addresses or is small
+/// (Windows::most_near); no thread's data is there.
+bool is_distance(std::uint64_t base) { return base >> 47 != 0 || base <= Windows::most_near; }
 
 [[gnu::target("fsgsbase")]] std::uint64_t read_base() { return _readfsbase_u64(); }
 [[gnu::target("fsgsbase")]] void write_base(std::uint64_t base) { _writefsbase_u64(base); }

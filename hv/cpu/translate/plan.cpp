@@ -263,6 +263,22 @@ std::optional<std::int64_t> added_to(const Insn& insn, int guest) {
     return 0;
 }
 
+std::optional<Copied> copied_by(const Insn& insn) {
+    if (insn.operand_size != 8 || insn.vex) return {};
+    if (insn.form == Form::lea) {
+        const MemoryOperand& m = insn.memory;
+        if (m.base == no_register || m.index != no_register || m.address32) return {};
+        return Copied{insn.reg.number, m.base, m.displacement};
+    }
+    if (insn.form != Form::plain || !insn.rm.used() || !insn.reg.used()) return {};
+    if (insn.modrm_offset != insn.opcode_offset + 1) return {};
+    // MOV (89H and 8BH).
+    const std::uint8_t opcode = insn.bytes[insn.opcode_offset];
+    if (opcode == 0x89) return Copied{insn.rm.number, insn.reg.number, 0};
+    if (opcode == 0x8b) return Copied{insn.reg.number, insn.rm.number, 0};
+    return {};
+}
+
 std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start,
                                     const PlanSettings& settings) {
     static_assert(longest_block * 3 / 2 + 2 < 1u << LinkNumber::bits);

@@ -63,6 +63,14 @@ struct PlanSettings {
 /// What the instruction adds to a register; nothing: it does something else to it.
 std::optional<std::int64_t> added_to(const Insn& insn, int guest);
 
+/// What a register is from now on: another one and a constant.
+struct Copied {
+    int to, from;
+    std::int64_t added;
+};
+/// Nothing: the instruction does something else.
+std::optional<Copied> copied_by(const Insn& insn);
+
 /// The block that starts at `start`, and its groups.
 std::vector<PlannedInsn> plan_block(FlagScan& scan, std::uint32_t start,
                                     const PlanSettings& settings);

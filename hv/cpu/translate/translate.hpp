@@ -55,8 +55,8 @@ struct InsnSite {
 
 /// A direct branch that can be linked: its rel32 starts at `host_offset`.
 struct LinkSite {
+    std::int32_t target = 0;  ///< from the start of the page of the guest's code
     std::uint16_t host_offset = 0;
-    std::uint16_t target = 0;           ///< offset in the page of the guest's code
     Variant variant = Variant::normal;  ///< of the block that it leads to
     std::uint16_t unlinked = 0;         ///< where in the block it leads until then: back to C++
 
@@ -68,10 +68,13 @@ struct LinkSite {
 /// check first fails.
 struct WindowSite {
     std::uint16_t resume = 0;  ///< behind the check
-    std::uint16_t region = 0;  ///< of the 32 bits that hold the region's number
-    std::uint16_t jump = 0;    ///< of the rel32 that leads to StubAddresses::open_window until then
-    bool is_negated = false;   ///< what is held is the region's negative
-    bool is_known = false;
+    /// Of the 32 bits that hold each region's number, or what makes that of the first one, or its
+    /// difference to the second one's, zero.
+    std::uint16_t region[2] = {};
+    std::uint16_t jump = 0;  ///< of the rel32 that leads to StubAddresses::open_window until then
+    bool is_difference = false;
+    std::uint8_t known = 0;   ///< regions
+    std::uint32_t first = 0;  ///< the first of them
 };
 
 /// A constant in a block's host code that depends on where the guest's code or the block stands.

@@ -131,7 +131,7 @@ void TranslatorCore::enter_space(const CpuState& state, TrapScope& traps) {
     addresses_ = &space.addresses;
     if (contexts_.wants_windows(*addresses_, state)) {
         addresses_->make_windows(static_cast<std::uint32_t>(++statistics_.windows),
-                                 Vaddr{state.rip});
+                                 Vaddr{state.rip}, Vaddr{state.reg(Gpr::rsp)});
     }
     traps.belong_to(*context_);
     load_gs_base(*context_, host_.fsgsbase);
@@ -152,6 +152,7 @@ void TranslatorCore::enter(std::uint64_t entry) {
 std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& environment) {
     load(state);
     addresses_->refresh();
+    break_links();
     Context& c = *context_;
     const std::uint64_t budget = c.budget;
     const auto settle = [&](Vaddr rip, std::optional<std::uint32_t> live) {
@@ -174,16 +175,12 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                 link_from = LinkNumber{c.link};
                 const Block& from = blocks_.at(link_from->block());
                 const LinkSite& site = from.links[link_from->number()];
-                rip = page_of(from.key.rip) + site.target;
+                rip = page_of(from.key.rip) + static_cast<std::uint64_t>(site.target);
                 variant = site.variant;
                 break;
             }
             case Leave::miss:
                 rip = {c.target};
-                if (c.budget == 0) {
-                    settle(rip, {});
-                    return {};
-                }
                 break;
             case Leave::budget: {
                 const Block& next = blocks_.at(LinkNumber{c.link}.block());
@@ -238,6 +235,10 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
             case Leave::bounced:
                 HV_CHECK(false, "only bounce_at() runs bounced blocks");
         }
+        if (c.budget == 0) {
+            settle(rip, {});
+            return {};
+        }
         Exit fault;
         const std::uint64_t epoch = epoch_;
         Windows* const windows = kernel_mode_ ? nullptr : addresses_->windows();
@@ -247,7 +248,7 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
             return fault;
         }
         if (link_from) {
-            if (epoch == epoch_ && settings_.links_blocks) blocks_.link(*link_from, *block);
+            if (epoch == epoch_ && settings_.links_blocks) link(*link_from, *block);
         } else if (variant == Variant::normal) {
             addresses_->remember_jump(rip, block->checked_entry);
         }

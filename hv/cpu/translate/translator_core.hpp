@@ -93,6 +93,8 @@ private:
     std::optional<Exit> run_blocks(CpuState& state, Environment& environment);
     void enter_space(const CpuState& state, TrapScope& traps);
     void enter(std::uint64_t entry);
+    void link(LinkNumber from, Block& to);
+    void break_links();
     std::optional<Exit> emulate_at(const Block& block, CpuState& state, Environment& environment);
     std::optional<Exit> emulate_insn(const Insn& insn, CpuState& state, Environment& environment);
     std::optional<Exit> bounce_at(CpuState& state, Environment& environment);

@@ -23,16 +23,19 @@ std::atomic<std::int64_t> extents{0};
 constexpr std::uint64_t host_end = (std::uint64_t{1} << 47) - page_size;
 
 /// What is below has no window below.
-constexpr std::uint64_t lowest_movable = std::uint64_t{1} << 45;
-
-/// Candidates for the distance of an address space's windows.
-std::uint64_t distance_for(Windows::Place place, unsigned attempt) {
-    constexpr std::uint64_t step = std::uint64_t{1} << 40;
-    if (place == Windows::Place::near) return (attempt + 2) * Windows::margin;
-    return 0 - lowest_movable - attempt * step;
-}
+constexpr std::uint64_t lowest_movable = std::uint64_t{1} << 44;
 
 constexpr unsigned attempts = 16;
+static_assert(attempts * region_bytes <= Windows::most_near);
+
+/// Candidates for the distance of an address space's windows. Near ones differ by whole regions,
+/// so that they can be beside each other, and beside this process' stack.
+std::uint64_t distance_for(Windows::Place place, unsigned attempt) {
+    if (place == Windows::Place::near) return attempt * region_bytes + 2 * Windows::margin;
+    constexpr std::uint64_t least = lowest_movable / 2;
+    return 0 - least - attempt * (least / attempts);
+}
+
 /// Address spaces take different ones, or they would be in each other's way.
 std::atomic<unsigned> next_attempt{0};
 
@@ -49,22 +52,29 @@ Windows::Place Windows::place_for(Vaddr code) {
     return code.raw < lowest_movable ? Place::near : Place::below;
 }
 
-Windows::Windows(std::uint32_t number, Place place, Vaddr code, Context& context,
+Windows::Windows(std::uint32_t number, Place place, Vaddr code, Vaddr stack, Context& context,
                  const MachineMemory& memory)
     : number_(number), place_(place), context_(context), memory_(memory) {
     const unsigned first = next_attempt++;
-    for (unsigned i = 0; i < attempts && ranges_.empty(); ++i) {
+    for (unsigned i = 0; i < attempts; ++i) {
         distance_ = distance_for(place, (first + i) % attempts);
+        context_.window_distance = distance_;
         is_full_ = false;
-        open(code);
+        if (open(code) && open(stack)) return;
+        release();
     }
-    context_.window_distance = distance_;
+    is_full_ = true;
 }
 
 Windows::~Windows() {
-    context_.regions.region.fill(RegionTable::no_region);
     count_extents(-extents_);
+    release();
+}
+
+void Windows::release() {
+    context_.regions.region.fill(RegionTable::no_region);
     for (const Range& range : ranges_) munmap(range.start, range.bytes);
+    ranges_.clear();
 }
 
 bool Windows::has_window(Vaddr address) const {

@@ -34,15 +34,17 @@ public:
     /// may be this far from the address that was checked.
     static constexpr std::uint64_t margin = 64 * 1024;
 
-    /// Where they are. Programs that can stand anywhere are in the upper three quarters of their
+    /// Where they are. Programs that can stand anywhere have nothing in the lowest eighth of their
     /// addresses: their windows are below, where this process, laid out as they are, has nothing.
     /// Others, linked for a fixed address, have something in the first region and something in the
-    /// last ones: their windows are nearly where they are themselves, if this process is not.
+    /// last ones: their windows are above, by a few regions or none, where this process is not.
     enum class Place : std::uint8_t { below, near };
+    /// The greatest distance of near ones.
+    static constexpr std::uint64_t most_near = std::uint64_t{1} << 36;
     static Place place_for(Vaddr code);
 
-    /// `number` is like no other's; `code` is where the program stands.
-    Windows(std::uint32_t number, Place place, Vaddr code, Context& context,
+    /// `number` is like no other's; `code` and `stack` are where the program's are.
+    Windows(std::uint32_t number, Place place, Vaddr code, Vaddr stack, Context& context,
             const MachineMemory& memory);
     ~Windows();
     Windows(const Windows&) = delete;
@@ -90,6 +92,7 @@ private:
     };
     using Pages = std::unordered_map<std::uint64_t, Page>;
 
+    void release();
     bool has_window(Vaddr address) const;
     std::byte* place_of(std::uint64_t address) const {
         return reinterpret_cast<std::byte*>(address + distance_);

@@ -18,12 +18,14 @@
 #include "hv/base/errors.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/script_experiment.hpp"
+#include "tests/support/shell.hpp"
 
 namespace ring3::experiment {
 namespace {
 
 namespace fs = std::filesystem;
 using record::Status;
+using test::output_of;
 using test::prints_results;
 using test::script_experiment;
 using test::script_platform;
@@ -114,6 +116,19 @@ TEST_F(CampaignTest, ends_a_guest_that_prints_without_end) {
     const LoggedRun run = only_run("yes", {"experiment.timeout_s=100", "experiment.repetitions=1"});
     EXPECT_EQ(run.run.status, Status::dnr);
     EXPECT_THAT(std::string(run.run.reason.view()), HasSubstr("without end"));
+}
+
+TEST_F(CampaignTest, records_no_place_of_this_host_also_where_a_link_leads_there) {
+    const fs::path link = results_ / "link";
+    fs::create_directories(results_ / "behind");
+    fs::create_directory_symlink(results_ / "behind", link);
+    const Descriptor text = descriptor(script_platform("one", "pwd; pwd -P; " + prints_results()));
+    Campaign campaign(text, new_folder(text, link), watcher_);
+    EXPECT_TRUE(campaign.run());
+    const std::string console = output_of(
+        fmt::format("h5dump -d /console {}", (campaign.folder() / "run-0001.h5").string()));
+    EXPECT_THAT(console, HasSubstr("\"{scratch}\""));
+    EXPECT_THAT(console, testing::Not(HasSubstr("behind")));
 }
 
 TEST_F(CampaignTest, skips_a_platform_that_is_not_there_and_says_why) {

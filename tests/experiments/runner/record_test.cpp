@@ -17,11 +17,13 @@
 #include "experiments/runner/record/spool.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/trace/file.hpp"
+#include "tests/support/shell.hpp"
 
 namespace ring3::record {
 namespace {
 
 namespace fs = std::filesystem;
+using test::output_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -33,14 +35,6 @@ protected:
     ~Record() override { fs::remove_all(folder_); }
 
     fs::path file(const std::string& name) const { return folder_ / name; }
-    /// What a command prints; it must succeed.
-    static std::string output_of(const std::string& command) {
-        std::FILE* const pipe = popen(command.c_str(), "r");
-        std::string text(4096, '\0');
-        text.resize(std::fread(text.data(), 1, text.size(), pipe));
-        EXPECT_EQ(pclose(pipe), 0) << command;
-        return text;
-    }
     static std::string bytes(const fs::path& path) {
         std::ifstream stream(path, std::ios::binary);
         return {std::istreambuf_iterator<char>(stream), {}};
