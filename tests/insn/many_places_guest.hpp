@@ -34,6 +34,7 @@ public:
     explicit ManyPlacesGuest(const TranslatorSettings& settings) {
         core = std::make_unique<TranslatorCore>(settings, guest.frames);
         guest.frames.set_derived_state(core.get());
+        guest.state.kernel_mode = settings.windows_after == 0;
         for (const std::uint64_t place : places) {
             for (unsigned i = 0; i < BareGuest::pages; ++i) {
                 const bool is_code = i < BareGuest::code_pages;

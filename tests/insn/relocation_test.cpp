@@ -34,10 +34,11 @@ void compare(const RandomProgram& program, Guest& moving, Guest& translating) {
     }
 }
 
-void compare_programs(IsaLevel level) {
+void compare_programs(IsaLevel level, std::uint64_t windows_after = 0) {
     const std::uint64_t seed = seed_from_environment();
     fmt::print("RING3_SEED={}\n", seed);
     TranslatorSettings settings = Guest::settings_for(level);
+    settings.windows_after = windows_after;
     Guest moving(settings);
     settings.moves_blocks = false;
     Guest translating(settings);
@@ -54,6 +55,10 @@ void compare_programs(IsaLevel level) {
 }
 
 TEST(Relocation, of_blocks_does_what_a_translation_does) { compare_programs(IsaLevel::x86_64_v2); }
+
+TEST(Relocation, of_blocks_with_windows_does_what_a_translation_does) {
+    compare_programs(IsaLevel::x86_64_v2, 1);
+}
 
 TEST(Relocation, of_blocks_does_what_a_translation_does_in_the_larger_model) {
     if (__builtin_cpu_supports("avx2") == 0) GTEST_SKIP() << "this host has no AVX2";

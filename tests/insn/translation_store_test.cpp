@@ -43,6 +43,7 @@ protected:
             std::uint64_t first = 0) const {
         TranslatorSettings settings = Guest::settings_for(IsaLevel::x86_64_v2);
         settings.store_chunk_bytes = chunk_bytes_;
+        settings.windows_after = windows_after_;
         Guest guest(settings);
         if (!kept_in.empty()) guest.core->keep_translations_in(kept_in);
         Ran ran;
@@ -83,6 +84,7 @@ protected:
     }
 
     std::size_t chunk_bytes_ = std::size_t{1} << 20;
+    std::uint64_t windows_after_ = 0;
     const std::uint64_t seed_ = seed_from_environment();
     const fs::path folder_ =
         fs::path(testing::TempDir()) / fmt::format("translations-{}", getpid());
@@ -102,6 +104,19 @@ TEST_F(Translations, serve_for_the_same_code_at_another_address) {
     const Ran moved = run(folder_, Guest::places[2]);
     expect_equal(run({}, Guest::places[2]), moved);
     EXPECT_GT(moved.statistics.stored, 10 * moved.statistics.translated);
+}
+
+TEST_F(Translations, that_use_windows_serve_where_others_are) {
+    const Ran without = run({});
+    windows_after_ = 1;
+    // Each engine's are at another distance.
+    const Ran first = run(folder_), second = run(folder_);
+    expect_equal(run({}), first);
+    expect_equal(first, second);
+    EXPECT_EQ(first.statistics.windows_given_up + second.statistics.windows_given_up, 0);
+    EXPECT_GT(second.statistics.stored, 10 * second.statistics.translated);
+    windows_after_ = 0;
+    expect_equal(without, run(folder_));
 }
 
 TEST_F(Translations, are_added_by_one_engine_after_another) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Other programs, as a shell starts them.
 #pragma once
 
 #include <string>

@@ -41,12 +41,13 @@ BlockEmitter::BlockEmitter(const TranslationRequest& request, const HostFeatures
     out_of_budget_ = a_.newLabel();
     // An instruction that straddles depends on a second page.
     out_.is_movable = is_movable_address(request.rip) && request.code.size() == page_size &&
-                      request.counter == nullptr && request.windows == nullptr;
+                      request.counter == nullptr;
 }
 
 void BlockEmitter::relocate(Relocation::Kind kind, std::size_t array) {
     using Kind = Relocation::Kind;
-    const bool is_wide = kind == Kind::address || kind == Kind::negated_address;
+    const bool is_wide = kind == Kind::address || kind == Kind::negated_address ||
+                         kind == Kind::window_near || kind == Kind::window_fixed;
     out_.relocations.push_back({kind, static_cast<std::uint16_t>(a_.offset() - (is_wide ? 8 : 4)),
                                 static_cast<std::uint32_t>(array)});
 }

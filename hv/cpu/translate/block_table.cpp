@@ -21,11 +21,16 @@ std::uint32_t hash_of(std::uint64_t rip, const BlockKey& key) {
 }
 
 std::uint32_t hash_of(const BlockKey& key) { return hash_of(key.rip.raw, key); }
-std::uint32_t hash_of_place(const BlockKey& key) { return hash_of(page_offset(key.rip), key); }
+std::uint32_t hash_of_place(BlockKey key) {
+    key.windows = key.windows != 0 ? 1 : 0;
+    return hash_of(page_offset(key.rip), key);
+}
 
 bool is_same_place(BlockKey a, const BlockKey& b) {
     if (page_offset(a.rip) != page_offset(b.rip)) return false;
+    if ((a.windows != 0) != (b.windows != 0)) return false;
     a.rip = b.rip;
+    a.windows = b.windows;
     return a == b;
 }
 
@@ -72,7 +77,7 @@ std::span<T> BlockTable::copy(std::span<const T> from) {
     return {to, from.size()};
 }
 
-Block& BlockTable::add(const BlockKey& key, const BlockImage& image) {
+Block& BlockTable::add(const BlockKey& key, const BlockImage& image, std::uint64_t distance) {
     const std::uint32_t number = next_number();
     Block& block = *std::pmr::polymorphic_allocator<>(&arena_).new_object<Block>();
     block.key = key;
@@ -86,6 +91,7 @@ Block& BlockTable::add(const BlockKey& key, const BlockImage& image) {
     block.last_byte = image.last_byte;
     block.live_behind = image.live_behind;
     block.is_movable = image.is_movable;
+    block.distance = distance;
     if (image.emulated != nullptr) block.emulated = copy(std::span(image.emulated, 1)).data();
     block.sites = copy(image.sites);
     block.links = copy(image.links);
@@ -94,7 +100,7 @@ Block& BlockTable::add(const BlockKey& key, const BlockImage& image) {
     std::uninitialized_value_construct(block.linked.begin(), block.linked.end());
     block.relocations = copy(image.relocations);
     block.window_sites = copy(image.window_sites);
-    relocate(cache_.append(image.host_code), image, {key.rip, block.host_base, number});
+    relocate(cache_.append(image.host_code), image, {key.rip, block.host_base, number, distance});
     by_host_.emplace_back(block.host_base, number);
     for (const Mfn frame : {key.frame, key.second_frame}) {
         // One frame may be mapped at both pages.
@@ -111,10 +117,18 @@ Block& BlockTable::add(const BlockKey& key, const BlockImage& image) {
 
 void BlockTable::add_region(const Block& block, WindowSite& site, std::uint32_t region) {
     HV_CHECK(site.known < std::size(site.region), "a check is for so many regions");
-    // `first` is 0 until there is one.
-    cache_.set_word(block.host_base + site.region[site.known],
-                    site.is_difference ? site.first - region : region);
-    if (site.known++ == 0) site.first = region;
+    site.region[site.known++] = region;
+    set_regions(block, site);
+}
+
+void BlockTable::forget_regions(const Block& block, WindowSite& site) {
+    site.known = 0;
+    set_regions(block, site);
+}
+
+void BlockTable::set_regions(const Block& block, const WindowSite& site) {
+    for (unsigned i = 0; i < std::size(site.constant); ++i)
+        cache_.set_word(block.host_base + site.constant[i], site.constant_of(i));
 }
 
 void BlockTable::link(LinkNumber number, Block& to) {

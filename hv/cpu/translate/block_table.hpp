@@ -46,6 +46,7 @@ struct Block {
     std::uint32_t first_byte = 0, last_byte = 0;
     std::uint16_t live_behind = 0;
     bool is_movable = false;
+    std::uint64_t distance = 0;  ///< of the windows that it uses; 0: none
     const Insn* emulated = nullptr;
     std::span<const InsnSite> sites;
     std::span<const LinkSite> links;
@@ -84,10 +85,12 @@ public:
 
     /// The number that the next added block will have.
     std::uint32_t next_number() const;
-    /// A block like `image`, which must serve for it (relocation.hpp).
-    Block& add(const BlockKey& key, const BlockImage& image);
+    /// A block like `image`, which must serve for it (relocation.hpp); `distance`: of its windows.
+    Block& add(const BlockKey& key, const BlockImage& image, std::uint64_t distance);
     /// Makes a check of the block be for this region, too.
     void add_region(const Block& block, WindowSite& site, std::uint32_t region);
+    /// Makes a check be for no region.
+    void forget_regions(const Block& block, WindowSite& site);
     /// Makes the branch at this offset of the block's host code lead elsewhere.
     void set_branch(const Block& block, std::uint16_t rel32, std::uint64_t target) {
         cache_.patch_branch(block.host_base + rel32, target);
@@ -113,6 +116,7 @@ public:
     std::size_t size() const { return size_; }
 
 private:
+    void set_regions(const Block& block, const WindowSite& site);
     void unlink(LinkNumber from);
     void forget_link(const Block& from, LinkNumber link);
     void remove(Block& block);

@@ -137,16 +137,17 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
 /// Translated only where neither another block nor what is stored serves for the same code.
 Block& TranslatorCore::make_block(const BlockKey& key, TranslationRequest& request) {
     if (settings_.moves_blocks && is_movable_address(request.rip)) {
-        if (const Block* const twin = blocks_.find_twin(key)) {
+        const Block* const twin = blocks_.find_twin(key);
+        if (twin != nullptr && serves(image_of(*twin), request)) {
             ++statistics_.moved;
-            return blocks_.add(key, image_of(*twin));
+            return copy_block(key, image_of(*twin), request);
         }
     }
     const bool is_kept = store_ != nullptr && TranslationStore::takes(request);
     if (is_kept) {
         if (const auto found = store_->find(request)) {
             ++statistics_.stored;
-            return blocks_.add(key, found->image);
+            return copy_block(key, found->image, request);
         }
     }
     EngineProfile::Block* const counted = count_block(request);
@@ -157,8 +158,23 @@ Block& TranslatorCore::make_block(const BlockKey& key, TranslationRequest& reque
     if (counted != nullptr)
         counted->length = std::max(counted->length, static_cast<std::uint32_t>(made.sites.size()));
     const BlockImage image = image_of(made, request);
-    if (is_kept) store_->add(request, image);
-    return blocks_.add(key, image);
+    if (is_kept && !has_windowless(image.sites, request)) store_->add(request, image);
+    return blocks_.add(key, image, image.distance);
+}
+
+/// What the image's checks have learnt is kept where these windows have the same regions.
+Block& TranslatorCore::copy_block(const BlockKey& key, const BlockImage& image,
+                                  const TranslationRequest& request) {
+    const Windows* const windows = request.windows;
+    Block& block = blocks_.add(key, image, windows != nullptr ? windows->distance() : 0);
+    for (WindowSite& site : block.window_sites) {
+        const std::span<const std::uint32_t> known{site.region, site.known};
+        if (std::ranges::all_of(known, [&](std::uint32_t r) { return windows->has_region(r); }))
+            continue;
+        blocks_.forget_regions(block, site);
+        blocks_.set_branch(block, site.jump, stubs_.addresses.open_window);
+    }
+    return block;
 }
 
 /// Has the block's entries counted, if the profile wants that.

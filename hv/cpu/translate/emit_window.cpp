@@ -21,10 +21,6 @@ constexpr std::int64_t reach = Windows::margin / 2;
 constexpr std::int64_t farthest = 16 * reach;
 constexpr std::size_t most_checked = 16;
 
-constexpr auto no_region = static_cast<std::int32_t>(RegionTable::no_region);
-/// No two regions that addresses can be in are so far apart, and none is so far from no_region.
-constexpr std::int32_t no_difference = 0x4000'0000;
-
 }  // namespace
 
 /// Whether the current instruction's operands are looked for in windows.
@@ -40,7 +36,8 @@ bool BlockEmitter::find_in_window(const MemoryOperand& m, int stack_delta, bool 
         const std::uint64_t address = constant_address(m);
         if (!request_.windows->open(Vaddr{address})) return false;
         // The same host address for as long as there is this block.
-        a_.mov(r11, address + request_.windows->distance());
+        a_.long_().mov(r11, address + request_.windows->distance());
+        relocate(m.rip_relative ? Relocation::Kind::window_near : Relocation::Kind::window_fixed);
         place_ = {false, 0};
         return true;
     }
@@ -82,6 +79,7 @@ void BlockEmitter::check_region(x86::Gp address, bool flags_live) {
     ColdWindow cold{a_.newLabel(), a_.newLabel(), address, out_.window_sites.size()};
     WindowSite site;
     site.is_difference = flags_live;
+    const auto first = static_cast<std::int32_t>(site.constant_of(0));
     if (host_.bmi2 || !flags_live) {
         shift_to_rcx(address, 32);
     } else {
@@ -89,12 +87,12 @@ void BlockEmitter::check_region(x86::Gp address, bool flags_live) {
         a_.mov(ecx, context_word(offsetof(Context, scratch) + 4, 4));
     }
     if (!flags_live) {
-        a_.cmp(ecx, no_region);
-        site.region[0] = last_constant();
+        a_.cmp(ecx, first);
+        site.constant[0] = last_constant();
         a_.jne(cold.entry);
     } else {
-        a_.lea(ecx, x86::ptr(rcx, no_region));
-        site.region[0] = last_constant();
+        a_.lea(ecx, x86::ptr(rcx, first));
+        site.constant[0] = last_constant();
         a_.short_().jecxz(ecx, cold.resume);
         a_.jmp(cold.entry);
     }
@@ -151,16 +149,17 @@ void BlockEmitter::keep_checked(const Insn& insn) {
 /// The second region, and then the stub looks whether there is a window all the same.
 void BlockEmitter::cold_window(const ColdWindow& cold) {
     WindowSite& site = out_.window_sites[cold.site];
+    const auto second = static_cast<std::int32_t>(site.constant_of(1));
     a_.bind(cold.entry);
     if (!site.is_difference) {
-        a_.cmp(ecx, no_region);
-        site.region[1] = last_constant();
+        a_.cmp(ecx, second);
+        site.constant[1] = last_constant();
         a_.je(cold.resume);
     } else {
         auto same = a_.newLabel();
         auto other = a_.newLabel();
-        a_.lea(ecx, x86::ptr(rcx, no_difference));
-        site.region[1] = last_constant();
+        a_.lea(ecx, x86::ptr(rcx, second));
+        site.constant[1] = last_constant();
         a_.short_().jecxz(ecx, same);
         a_.short_().jmp(other);
         a_.bind(same);

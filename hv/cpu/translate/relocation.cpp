@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "hv/cpu/translate/relocation.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
 #include "hv/base/check.hpp"
 #include "hv/cpu/translate/block_table.hpp"
 #include "hv/cpu/translate/context.hpp"
+#include "hv/cpu/translate/windows.hpp"
 
 namespace ring3 {
 namespace {
@@ -49,6 +51,8 @@ BlockImage image_of(const Block& block) {
     image.sites = block.sites;
     image.links = block.links;
     image.relocations = block.relocations;
+    image.window_sites = block.window_sites;
+    image.distance = block.distance;
     return image;
 }
 
@@ -69,13 +73,39 @@ BlockImage image_of(const Translation& translation, const TranslationRequest& re
     image.links = translation.links;
     image.relocations = translation.relocations;
     image.window_sites = translation.window_sites;
+    image.distance = request.windows != nullptr ? request.windows->distance() : 0;
     return image;
 }
 
+bool has_windowless(std::span<const InsnSite> sites, const TranslationRequest& request) {
+    if (request.windows == nullptr || request.windowless->empty()) return false;
+    return std::ranges::any_of(sites, [&](const InsnSite& site) {
+        return request.windowless->contains((page_of(request.rip) + site.guest_offset).raw);
+    });
+}
+
+bool serves(const BlockImage& image, const TranslationRequest& request) {
+    if (!serves_at(image, request.rip)) return false;
+    if ((image.distance != 0) != (request.windows != nullptr)) return false;
+    if (request.windows == nullptr) return true;
+    if (has_windowless(image.sites, request)) return false;
+    // What it takes for regions that have a window must have one.
+    const std::uint64_t delta = request.rip - image.rip;
+    return std::ranges::all_of(image.relocations, [&](const Relocation& each) {
+        using Kind = Relocation::Kind;
+        if (each.kind != Kind::window_near && each.kind != Kind::window_fixed) return true;
+        std::uint64_t word = 0;
+        std::memcpy(&word, image.host_code.data() + each.offset, sizeof word);
+        const std::uint64_t moved = each.kind == Kind::window_near ? delta : 0;
+        return request.windows->open(Vaddr{word - image.distance + moved});
+    });
+}
+
 void relocate(std::span<std::uint8_t> code, const BlockImage& image, const BlockPlace& place) {
-    HV_CHECK(serves(image, place.rip), "a block that cannot be moved");
+    HV_CHECK(serves_at(image, place.rip), "a block that cannot be moved");
     const std::uint64_t delta = place.rip - image.rip;
     const std::uint64_t host_delta = place.host_base - image.host_base;
+    const std::uint64_t window_delta = place.distance - image.distance;
     for (const Relocation& each : image.relocations) {
         std::uint8_t* const at = code.data() + each.offset;
         using Kind = Relocation::Kind;
@@ -104,6 +134,13 @@ void relocate(std::span<std::uint8_t> code, const BlockImage& image, const Block
                 break;
             case Kind::stub:
                 change_word<std::uint32_t>(at, [&](std::uint32_t w) { return w - host_delta; });
+                break;
+            case Kind::window_near:
+                change_word<std::uint64_t>(
+                    at, [&](std::uint64_t w) { return w + delta + window_delta; });
+                break;
+            case Kind::window_fixed:
+                change_word<std::uint64_t>(at, [&](std::uint64_t w) { return w + window_delta; });
                 break;
         }
     }

@@ -26,7 +26,8 @@ struct BlockImage {
     std::span<const InsnSite> sites;
     std::span<const LinkSite> links;
     std::span<const Relocation> relocations;
-    std::span<const WindowSite> window_sites;  ///< of what is made now alone
+    std::span<const WindowSite> window_sites;
+    std::uint64_t distance = 0;  ///< of the windows that it uses; 0: none
 };
 
 BlockImage image_of(const Block& block);
@@ -39,16 +40,23 @@ constexpr bool is_movable_address(Vaddr rip) {
     return rip.raw >= low_end && rip.raw < 2 * lower_half - low_end;
 }
 
-/// Whether the image serves for the same code at `rip`.
-inline bool serves(const BlockImage& image, Vaddr rip) {
+/// Whether the image, of a block of the same mode and variant, serves for the same code at `rip`.
+inline bool serves_at(const BlockImage& image, Vaddr rip) {
     return image.rip == rip || (image.is_movable && is_movable_address(rip));
 }
+
+/// The same for what is requested: also with its windows.
+bool serves(const BlockImage& image, const TranslationRequest& request);
+
+/// Whether one of these instructions looks its operands up in the TLB while others use windows.
+bool has_windowless(std::span<const InsnSite> sites, const TranslationRequest& request);
 
 /// Where a copy of an image stands.
 struct BlockPlace {
     Vaddr rip{};
     std::uint64_t host_base = 0;
-    std::uint32_t number = 0;  ///< names it in what it leaves in Context::link (LinkNumber)
+    std::uint32_t number = 0;    ///< names it in what it leaves in Context::link (LinkNumber)
+    std::uint64_t distance = 0;  ///< of its windows
 };
 
 /// Makes `code`, a copy of the host code of `image`, right for this place, at which the image must

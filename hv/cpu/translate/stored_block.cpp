@@ -10,14 +10,15 @@ namespace ring3 {
 namespace {
 
 /// What a record begins with. Behind it: the instruction that is emulated, sites, links,
-/// relocations, guest code, host code.
+/// relocations, checks of windows, guest code, host code.
 struct Header {
     std::uint64_t checksum;  ///< XXH3 of all that follows it
     std::uint64_t rip;
-    std::uint64_t place;  ///< of the host code, from the cache's start
+    std::uint64_t place;     ///< of the host code, from the cache's start
+    std::uint64_t distance;  ///< of windows
     std::uint32_t direct_entry, checked_entry, lookup_entry;
     std::uint32_t first_byte, last_byte;
-    std::uint32_t sites, links, relocations, host_size;
+    std::uint32_t sites, links, relocations, window_sites, host_size;
     std::uint16_t live_behind;
     bool is_movable, has_emulated;
 };
@@ -37,7 +38,7 @@ constexpr std::size_t room_for(std::size_t count) {
 std::size_t size_of(const Header& h) {
     return room_for<Header>(1) + room_for<Insn>(h.has_emulated ? 1 : 0) +
            room_for<InsnSite>(h.sites) + room_for<LinkSite>(h.links) +
-           room_for<Relocation>(h.relocations) +
+           room_for<Relocation>(h.relocations) + room_for<WindowSite>(h.window_sites) +
            room_for<std::uint8_t>(h.last_byte - h.first_byte) + room_for<std::uint8_t>(h.host_size);
 }
 
@@ -90,6 +91,8 @@ std::vector<std::uint8_t> pack_block(const TranslationRequest& request, const Bl
     h.sites = static_cast<std::uint32_t>(image.sites.size());
     h.links = static_cast<std::uint32_t>(image.links.size());
     h.relocations = static_cast<std::uint32_t>(image.relocations.size());
+    h.window_sites = static_cast<std::uint32_t>(image.window_sites.size());
+    h.distance = image.distance;
     h.host_size = static_cast<std::uint32_t>(image.host_code.size());
     h.live_behind = image.live_behind;
     h.is_movable = image.is_movable;
@@ -101,6 +104,7 @@ std::vector<std::uint8_t> pack_block(const TranslationRequest& request, const Bl
     writer.put(image.sites.data(), h.sites);
     writer.put(image.links.data(), h.links);
     writer.put(image.relocations.data(), h.relocations);
+    writer.put(image.window_sites.data(), h.window_sites);
     writer.put(request.code.data() + h.first_byte, h.last_byte - h.first_byte);
     writer.put(image.host_code.data(), h.host_size);
     const std::uint64_t checksum = checksum_of(record);
@@ -131,6 +135,8 @@ std::optional<StoredBlock> unpack_block(std::span<const std::uint8_t> bytes, std
     image.sites = reader.take<InsnSite>(h.sites);
     image.links = reader.take<LinkSite>(h.links);
     image.relocations = reader.take<Relocation>(h.relocations);
+    image.window_sites = reader.take<WindowSite>(h.window_sites);
+    image.distance = h.distance;
     block.guest_code = reader.take<std::uint8_t>(h.last_byte - h.first_byte);
     image.host_code = reader.take<std::uint8_t>(h.host_size);
     return block;

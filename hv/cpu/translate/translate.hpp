@@ -15,6 +15,7 @@
 #include "hv/base/units.hpp"
 #include "hv/cpu/decode/flags.hpp"
 #include "hv/cpu/decode/insn.hpp"
+#include "hv/cpu/translate/context.hpp"
 
 namespace ring3 {
 
@@ -64,17 +65,27 @@ struct LinkSite {
     std::int32_t unlinked_distance() const { return unlinked - (host_offset + 4); }
 };
 
-/// Where an address is checked to be in a region that has a window: learns which one it is when the
-/// check first fails.
+/// Where an address is checked to be in a region that has a window, one of two at most: learns
+/// which they are when the check fails.
 struct WindowSite {
-    std::uint16_t resume = 0;  ///< behind the check
-    /// Of the 32 bits that hold each region's number, or what makes that of the first one, or its
-    /// difference to the second one's, zero.
-    std::uint16_t region[2] = {};
+    /// What the constants are of regions that are not known. No two regions that addresses can be
+    /// in are so far apart, and none is so far from the first of these.
+    static constexpr std::uint32_t no_region = RegionTable::no_region, no_difference = 0x4000'0000;
+
+    std::uint16_t resume = 0;        ///< behind the check
+    std::uint16_t constant[2] = {};  ///< of the 32 bits that each region is compared with
     std::uint16_t jump = 0;  ///< of the rel32 that leads to StubAddresses::open_window until then
+    /// The constants are what makes the first region's number zero, and what makes that zero which
+    /// the second one has become.
     bool is_difference = false;
-    std::uint8_t known = 0;   ///< regions
-    std::uint32_t first = 0;  ///< the first of them
+    std::uint8_t known = 0;  ///< regions
+    std::uint32_t region[2] = {};
+
+    std::uint32_t constant_of(unsigned i) const {
+        if (i >= known) return i == 1 && is_difference ? no_difference : no_region;
+        if (!is_difference) return region[i];
+        return i == 0 ? 0 - region[0] : region[0] - region[1];
+    }
 };
 
 /// A constant in a block's host code that depends on where the guest's code or the block stands.
@@ -86,6 +97,8 @@ struct Relocation {
         jump_entry,       ///< 32 bits: the same for an address and the jump cache
         link,             ///< 32 bits: LinkNumber
         stub,             ///< 32 bits: distance to a stub
+        window_near,      ///< 64 bits: where the windows have a guest address near the code
+        window_fixed,     ///< 64 bits: the same for an address that does not move with the code
     };
     Kind kind;
     std::uint16_t offset;     ///< in the host code

@@ -135,7 +135,8 @@ TranslationStore::~TranslationStore() {
 std::uint32_t TranslationStore::hash_of(const TranslationRequest& request) {
     const std::uint64_t offset = page_offset(request.rip);
     const auto code = request.code.subspan(offset, std::min(hashed_bytes, page_size - offset));
-    const std::uint64_t seed = offset << 8 | static_cast<std::uint64_t>(request.variant) << 1 |
+    const std::uint64_t seed = offset << 9 | (request.windows != nullptr ? 1u : 0u) << 8 |
+                               static_cast<std::uint64_t>(request.variant) << 1 |
                                static_cast<std::uint64_t>(request.kernel_mode);
     // What cannot be moved serves at its own address alone.
     const std::uint64_t address = is_movable_address(request.rip) ? 0 : request.rip.raw << 16;
@@ -185,7 +186,7 @@ std::optional<StoredBlock> TranslationStore::find(const TranslationRequest& requ
     std::optional<StoredBlock> block;
     const auto serves_for_request = [&](std::uint32_t number) {
         block = unpack_block(records_[number], cache_base_);
-        if (!block || !serves(block->image, request.rip)) return false;
+        if (!block || !serves(block->image, request)) return false;
         const auto code = request.code.subspan(block->image.first_byte, block->guest_code.size());
         return std::equal(code.begin(), code.end(), block->guest_code.begin());
     };

@@ -34,9 +34,9 @@ public:
     TranslationStore(const TranslationStore&) = delete;
     TranslationStore& operator=(const TranslationStore&) = delete;
 
-    /// Only code in one page is stored, and what windows it uses is its address space's own.
+    /// Only code in one page is stored.
     static bool takes(const TranslationRequest& request) {
-        return request.code.size() == page_size && request.windows == nullptr;
+        return request.code.size() == page_size;
     }
 
     /// A translation of the same code, of the same variant, that serves for `request`. Good until

@@ -113,6 +113,8 @@ private:
     const std::uint8_t* code_at(Vaddr rip, std::size_t& size, BlockKey& key, Exit& fault);
     std::optional<Insn> insn_at(Vaddr rip, bool kernel_mode, Exit& fault);
     Block& make_block(const BlockKey& key, TranslationRequest& request);
+    Block& copy_block(const BlockKey& key, const BlockImage& image,
+                      const TranslationRequest& request);
     EngineProfile::Block* count_block(TranslationRequest& request);
     void make_room();
     std::size_t code_limit() const;

@@ -77,11 +77,6 @@ void Windows::release() {
     ranges_.clear();
 }
 
-bool Windows::has_window(Vaddr address) const {
-    const std::uint32_t region = region_of(address);
-    return context_.regions.region[RegionTable::slot(region)] == region;
-}
-
 bool Windows::open(Vaddr address) {
     constexpr std::uint64_t lower_half_end = std::uint64_t{1} << 47;
     if (address.raw >= lower_half_end) return false;

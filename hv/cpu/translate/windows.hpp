@@ -53,6 +53,9 @@ public:
     std::uint32_t number() const { return number_; }
     /// What is added to a guest address.
     std::uint64_t distance() const { return distance_; }
+    bool has_region(std::uint32_t region) const {
+        return context_.regions.region[RegionTable::slot(region)] == region;
+    }
     /// Whether the address' region has a window, which is made if there may be one more.
     bool open(Vaddr address);
     /// Maps a page that a walk found, if its region has a window, and those of the run around it
@@ -93,10 +96,10 @@ private:
     using Pages = std::unordered_map<std::uint64_t, Page>;
 
     void release();
-    bool has_window(Vaddr address) const;
     std::byte* place_of(std::uint64_t address) const {
         return reinterpret_cast<std::byte*>(address + distance_);
     }
+    bool has_window(Vaddr address) const { return has_region(region_of(address)); }
     bool reserve(std::uint32_t region);
     std::int64_t extents_of(std::uint64_t page, const Page& mapped) const;
     void count_extents(std::int64_t more);
