@@ -2,7 +2,10 @@
 // Native Linux: the tree that the guest's disk was made from, on this kernel, by chroot in
 // namespaces of its own; as an ordinary user in a user namespace. Several guests are process groups
 // on the one kernel, with a network for each: what nothing but the kernel isolates.
+#include <sched.h>
+
 #include <algorithm>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -92,6 +95,22 @@ done
 wait $awaited
 )sh";
 
+/// So many CPUs that this process may use, or all: the last ones, since the host's devices mostly
+/// interrupt the first.
+std::string last_cpus(unsigned count) {
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        throw std::system_error(errno, std::generic_category(), "sched_getaffinity");
+    std::string list;
+    for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && count > 0; --cpu) {
+        if (!CPU_ISSET(cpu, &allowed)) continue;
+        list = fmt::format("{}{}{}", cpu, list.empty() ? "" : ",", list);
+        --count;
+    }
+    return list;
+}
+
 class Native final : public Platform {
 public:
     Native(Params&, const PlatformChoice&) {}
@@ -110,13 +129,14 @@ public:
         return {{"kernel", "the host's own"},
                 {"file-system", "the host's, not the image's ext4"},
                 {"memory", "all of the host's"},
-                {"vcpus", "all of the host's CPUs"}};
+                {"vcpus", "as many of the host's CPUs; several guests share them all"}};
     }
 
 private:
     static Outcome run_one_guest(const Boot& boot, Listener& listener) {
         const std::filesystem::path tree = native_tree(boot.tree);
-        std::vector<std::string> command = in_namespaces();
+        std::vector<std::string> command{"taskset", "--cpu-list", last_cpus(boot.vcpus)};
+        for (std::string& word : in_namespaces()) command.push_back(std::move(word));
         command.insert(command.end(), {"sh", "-c", std::string(mount_tree) + run_one, "native",
                                        run_list, tree, boot.workloads});
         Outcome outcome = run_program(command, boot, listener);

@@ -33,7 +33,7 @@ TranslatorSettings read_settings(Params& params) {
                        "user instructions behind which the host's MMU translates for an address "
                        "space; 0: it never does"));
     settings.kept_spaces = static_cast<std::size_t>(
-        params.integer("kept_spaces", 4, {1, 16},
+        params.integer("kept_spaces", 8, {1, 16},
                        "address spaces of a vCPU whose TLBs are kept while it is in another"));
     settings.superblocks = params.boolean(
         "superblocks", true, "blocks go on behind branches that are not taken and near jumps");

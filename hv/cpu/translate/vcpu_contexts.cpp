@@ -51,7 +51,7 @@ VcpuContext& VcpuContexts::of(const CpuState& state) {
         found = spaces.insert(spaces.end(), make(state.domain));
     } else if (found == spaces.end() && !moves_out && !deserves_its_own(spaces, state)) {
         found = spaces.begin();
-    } else if (found == spaces.end() && spaces.size() < most_spaces_) {
+    } else if (found == spaces.end() && spaces.size() < room_for_spaces()) {
         found = spaces.insert(spaces.end(), make(state.domain));
     } else if (found == spaces.end()) {
         // What serves nobody any more goes first, then what was not used for longest.
@@ -86,6 +86,12 @@ bool VcpuContexts::deserves_its_own(Spaces& spaces, const CpuState& state) const
     if (++found->count < most_visits) return false;
     found->count = 0;
     return true;
+}
+
+/// How many a vCPU may have: fewer where there are many vCPUs.
+std::size_t VcpuContexts::room_for_spaces() const {
+    const std::size_t vcpus = std::max<std::size_t>(size(), 1);
+    return std::min(most_spaces_, std::max(always, most_of_all / vcpus));
 }
 
 void VcpuContexts::root_lost(DomainId domain, Mfn root) {

@@ -95,6 +95,7 @@ private:
         std::size_t next_visits = 0;
     };
     bool deserves_its_own(Spaces& spaces, const CpuState& state) const;
+    std::size_t room_for_spaces() const;
     /// By vCPU.
     using Vcpus = std::vector<Spaces>;
 
@@ -113,6 +114,8 @@ private:
     /// A context of its own costs what some tens of switches do: the kernel's half is filled anew.
     static constexpr unsigned most_visits = 32;
     std::size_t most_spaces_;
+    /// Of all vCPUs, but for a few that each may have: 140 MB.
+    static constexpr std::size_t most_of_all = 32, always = 4;
     std::uint64_t windows_after_;
     std::uint64_t turns_ = 0;
     std::map<DomainId, Vcpus> domains_;
