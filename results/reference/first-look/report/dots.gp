@@ -14,7 +14,7 @@ set ylabel "speed relative to native"
 set xtics scale 0 ("SPEC INT2000\ntest" 2.5, "Linux build time\nxxs" 7.5, "OSDB-IR\ntest" 12.5, "OSDB-OLTP\ntest" 17.5, "dbench\ntest" 22.5, "SPEC WEB99\ntest" 27.5)
 set bmargin 3.4
 set logscale y
-set yrange [0.0192923:1.56253]
+set yrange [0.0254832:1.26135]
 set ytics ("0.02" 0.02, "0.05" 0.05, "0.1" 0.1, "0.2" 0.2, "0.5" 0.5, "1" 1, "2" 2)
 set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back lc rgb '#888888' dt 2
 set boxwidth 0.7

@@ -11,8 +11,8 @@ set errorbars 0.6
 set key outside top center horizontal Left reverse samplen 1.5
 set xlabel "speed relative to native (log scale)"
 set logscale x
-set xrange [0.00795189:1.15]
-set xtics ("0.005" 0.005, "0.01" 0.01, "0.02" 0.02, "0.05" 0.05, "0.1" 0.1, "0.2" 0.2, "0.5" 0.5, "1" 1, "2" 2)
+set xrange [0.0104878:1.15]
+set xtics ("0.01" 0.01, "0.02" 0.02, "0.05" 0.05, "0.1" 0.1, "0.2" 0.2, "0.5" 0.5, "1" 1, "2" 2)
 set yrange [29.7:-0.7]
 set ytics scale 0 ("spec-int-like crafty" 0, "spec-int-like eon" 1, "spec-int-like gzip" 2, "spec-int-like perlbmk" 3, "spec-int-like: geometric mean" 4, "spec-int-like crafty" 5, "spec-int-like eon" 6, "spec-int-like gzip" 7, "spec-int-like perlbmk" 8, "spec-int-like: geometric mean" 9, "spec-int-like crafty" 10, "spec-int-like eon" 11, "spec-int-like gzip" 12, "spec-int-like perlbmk" 13, "spec-int-like: geometric mean" 14, "kernel-build build" 15, "kernel-build build" 16, "kernel-build build" 17, "osdb-like ir" 18, "osdb-like oltp" 19, "osdb-like ir" 20, "osdb-like oltp" 21, "osdb-like ir" 22, "osdb-like oltp" 23, "dbench fixed" 24, "dbench fixed" 25, "dbench fixed" 26, "web closed" 27, "web closed" 28, "web closed" 29)
 unset grid

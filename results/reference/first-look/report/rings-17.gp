@@ -12,9 +12,9 @@ set key outside top center horizontal Left reverse samplen 1.5
 set xlabel "time of the machine (s)"
 set ylabel "requests in the ring"
 set xrange [*:*] noextend
-set yrange [0:1.08]
+set yrange [0:2.16]
 plot data index 0 using 1:2 with steps lw 2 lc rgb '#56B4E9' notitle, \
-     data index 0 every 5::2 using 1:2 with points pt 4 ps 0.9 lc rgb '#56B4E9' notitle, \
+     data index 0 every 4::2 using 1:2 with points pt 4 ps 0.9 lc rgb '#56B4E9' notitle, \
      keyentry with linespoints lw 2 pt 4 ps 0.9 lc rgb '#56B4E9' title "guest vbd-51712 q0"
 set terminal pngcairo size 900,420 noenhanced font 'sans,10'
 small = ',9'

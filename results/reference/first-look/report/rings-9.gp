@@ -14,7 +14,7 @@ set ylabel "requests in the ring"
 set xrange [*:*] noextend
 set yrange [0:1.08]
 plot data index 0 using 1:2 with steps lw 2 lc rgb '#56B4E9' notitle, \
-     data index 0 every 10::5 using 1:2 with points pt 4 ps 0.9 lc rgb '#56B4E9' notitle, \
+     data index 0 every 9::4 using 1:2 with points pt 4 ps 0.9 lc rgb '#56B4E9' notitle, \
      keyentry with linespoints lw 2 pt 4 ps 0.9 lc rgb '#56B4E9' title "guest vbd-51712 q0"
 set terminal pngcairo size 900,420 noenhanced font 'sans,10'
 small = ',9'

@@ -9,11 +9,11 @@ set tics nomirror tc rgb '#222222'
 set grid ytics lc rgb '#dddddd' lt 1 lw 1
 set errorbars 0.6
 set key outside top center horizontal Left reverse samplen 1.5
-graph_low = 0.585393
+graph_low = 0.735979
 set xlabel "run, in the order of running"
 set ylabel "value relative to the median of its kind"
 set xrange [0:61]
-set yrange [0.674379:1.51031]
+set yrange [0.828033:1.69278]
 set arrow 1 from graph 0,first 1 to graph 1,first 1 nohead back lc rgb '#888888' dt 2
 plot data index 0 using 1:2 with points pt 7 ps 0.9 lc rgb '#777777' title "native", \
      data index 1 using 1:2 with points pt 5 ps 0.9 lc rgb '#0072B2' title "ring3", \

@@ -14,13 +14,13 @@ set ylabel "vCPUs"
 set xrange [*:*] noextend
 set yrange [0:1.08]
 plot data index 0 using 1:2 with steps lw 2 lc rgb '#56B4E9' notitle, \
-     data index 0 every 2::1 using 1:2 with points pt 4 ps 0.9 lc rgb '#56B4E9' notitle, \
+     data index 0 every 3::1 using 1:2 with points pt 4 ps 0.9 lc rgb '#56B4E9' notitle, \
      keyentry with linespoints lw 2 pt 4 ps 0.9 lc rgb '#56B4E9' title "running", \
      data index 1 using 1:2 with steps lw 2 lc rgb '#D55E00' notitle, \
-     data index 1 every 2::1 using 1:2 with points pt 15 ps 0.9 lc rgb '#D55E00' notitle, \
+     data index 1 every 3::1 using 1:2 with points pt 15 ps 0.9 lc rgb '#D55E00' notitle, \
      keyentry with linespoints lw 2 pt 15 ps 0.9 lc rgb '#D55E00' title "runnable, waits", \
      data index 2 using 1:2 with steps lw 2 lc rgb '#CC79A7' notitle, \
-     data index 2 every 2::1 using 1:2 with points pt 13 ps 0.9 lc rgb '#CC79A7' notitle, \
+     data index 2 every 3::1 using 1:2 with points pt 13 ps 0.9 lc rgb '#CC79A7' notitle, \
      keyentry with linespoints lw 2 pt 13 ps 0.9 lc rgb '#CC79A7' title "blocked"
 set terminal pngcairo size 900,420 noenhanced font 'sans,10'
 small = ',9'
