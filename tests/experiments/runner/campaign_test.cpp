@@ -129,7 +129,7 @@ TEST_F(CampaignTest, records_no_place_of_this_host_also_where_a_link_leads_there
     output_of(fmt::format("h5dump -d /console -b -o {} {} >/dev/null", file,
                           (campaign.folder() / "run-0001.h5").string()));
     const std::string console = test::content_of(file);
-    EXPECT_THAT(console, HasSubstr("\"{scratch}\""));
+    EXPECT_THAT(console, HasSubstr("] {scratch}\n"));
     EXPECT_THAT(console, testing::Not(HasSubstr("behind")));
 }
 
