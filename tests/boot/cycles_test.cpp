@@ -28,9 +28,10 @@ struct Held {
     static Held by(pid_t pid) {
         std::ifstream status(fmt::format("/proc/{}/status", pid));
         std::string word;
-        std::size_t resident = 0;
+        // Pages of files, such as that of kept translations, are the host's to take back.
+        std::size_t resident = 0, kib = 0;
         while (status >> word)
-            if (word == "VmRSS:") status >> resident;
+            if ((word == "RssAnon:" || word == "RssShmem:") && status >> kib) resident += kib;
         return {entries(fmt::format("/proc/{}/fd", pid)),
                 entries(fmt::format("/proc/{}/task", pid)), resident};
     }
