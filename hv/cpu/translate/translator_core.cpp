@@ -217,10 +217,13 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                 if (static_cast<Leave>(c.leave) == Leave::no_fpu) return exception(7);
                 // An address that is not canonical may be one relative to RSP (Tlb::StackPage).
                 constexpr std::uint32_t general_protection = 13, page_fault = 14;
-                const bool is_operand = c.trap_vector == general_protection ||
-                                        (c.trap_vector == page_fault && at.key.windows != 0);
-                if (static_cast<Leave>(c.leave) == Leave::trap && !is_operand)
+                const bool is_trap = static_cast<Leave>(c.leave) == Leave::trap;
+                if (is_trap && c.trap_vector != general_protection &&
+                    (c.trap_vector != page_fault || at.key.windows == 0))
                     return trapped(state);
+                // Or one whose place in the windows is not.
+                if (is_trap && c.trap_vector == general_protection && at.key.windows != 0)
+                    note_refusal(state.rip);
                 if (at.key.windows != 0 && windowless_.contains(state.rip))
                     code_written(at.key.frame, page_offset(Vaddr{state.rip}), 1);
                 return bounce_at(state, environment);

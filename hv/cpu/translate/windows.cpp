@@ -22,6 +22,9 @@ std::atomic<std::int64_t> extents{0};
 /// Where the host's addresses for programs end (x86-64 Linux with four levels of tables).
 constexpr std::uint64_t host_end = (std::uint64_t{1} << 47) - page_size;
 
+/// What a program has above its stack pointer: its callers, arguments and environment.
+constexpr std::uint64_t most_above_stack = std::uint64_t{1} << 20;
+
 /// What is below has no window below.
 constexpr std::uint64_t lowest_movable = std::uint64_t{1} << 44;
 
@@ -60,7 +63,8 @@ Windows::Windows(std::uint32_t number, Place place, Vaddr code, Vaddr stack, Con
         distance_ = distance_for(place, (first + i) % attempts);
         context_.window_distance = distance_;
         is_full_ = false;
-        if (open(code) && open(stack)) return;
+        if (open(code) && open(stack) && stack.raw + most_above_stack + distance_ <= host_end)
+            return;
         release();
     }
     is_full_ = true;
