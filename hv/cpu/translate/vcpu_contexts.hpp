@@ -115,7 +115,7 @@ private:
     static constexpr unsigned most_visits = 32;
     std::size_t most_spaces_;
     /// Of all vCPUs, but for a few that each may have: 140 MB.
-    static constexpr std::size_t most_of_all = 32, always = 4;
+    static constexpr std::size_t most_of_all = 32, always = 3;
     std::uint64_t windows_after_;
     std::uint64_t turns_ = 0;
     std::map<DomainId, Vcpus> domains_;
