@@ -37,9 +37,9 @@ void for_each_pcpu(Affinity pcpus, Function function) {
         if (pcpus.allows(pcpu)) function(pcpu);
 }
 
-/// Tells a new scheduler of its pCPUs.
-void introduce(CpuPool& pool, Time now) {
-    for_each_pcpu(pool.pcpus, [&](PcpuId pcpu) { pool.scheduler->add_pcpu(pcpu, now); });
+/// Tells a new scheduler of its pCPUs. It may refuse: before a pool has it.
+void introduce(Scheduler& scheduler, Affinity pcpus, Time now) {
+    for_each_pcpu(pcpus, [&](PcpuId pcpu) { scheduler.add_pcpu(pcpu, now); });
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ CpuPools::CpuPools(MachineConfig& config, std::uint32_t pcpus) : pcpus_(pcpus) {
     first().scheduler = make_scheduler(choice);
     first().choice = choice;
     first().pcpus = left;
-    introduce(first(), Time{});
+    introduce(*first().scheduler, left, Time{});
     note_owners();
 }
 
@@ -129,6 +129,7 @@ void CpuPools::check_exists(PcpuId pcpu) const {
 
 CpuPool& CpuPools::add(std::string name, PolicyChoice& choice, Affinity pcpus, Time now) {
     auto scheduler = make_scheduler(choice);
+    introduce(*scheduler, pcpus, now);
     // The lowest number that is free, as in Xen.
     std::uint32_t id = 0;
     auto at = pools_.begin();
@@ -139,7 +140,6 @@ CpuPool& CpuPools::add(std::string name, PolicyChoice& choice, Affinity pcpus, T
     pool.choice = choice;
     pool.pcpus = pcpus;
     pool.scheduler = std::move(scheduler);
-    introduce(pool, now);
     note_owners();
     return pool;
 }
@@ -199,6 +199,7 @@ void CpuPools::set_scheduler(CpuPool& pool, PolicyChoice choice, Time now) {
 std::vector<ScheduledVcpu*> CpuPools::make_anew(CpuPool& pool, PolicyChoice choice, Affinity pcpus,
                                                 Time now) {
     auto fresh = make_scheduler(choice);
+    introduce(*fresh, pcpus, now);
     for (ScheduledVcpu* const each : pool.members) {
         HV_CHECK(each->place != ScheduledVcpu::Place::running, "a pool changes while it runs");
         pool.scheduler->leave(each->view, now);
@@ -207,7 +208,6 @@ std::vector<ScheduledVcpu*> CpuPools::make_anew(CpuPool& pool, PolicyChoice choi
     pool.scheduler = std::move(fresh);
     pool.choice = std::move(choice);
     pool.pcpus = pcpus;
-    introduce(pool, now);
     note_owners();
     std::vector<ScheduledVcpu*> freed;
     for (ScheduledVcpu* const each : pool.members) {

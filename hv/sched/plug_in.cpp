@@ -74,6 +74,8 @@ const sched::PlugIn& plug_in_of(const SharedObject& object, const std::string& p
             fmt::format("{}: is built with another compiler or other headers than "
                         "ring3: build it again with those of this tree",
                         path));
+    if (found->make == nullptr)
+        throw ConfigError(fmt::format("{}: its {} has no function that makes one", path, symbol));
     return *found;
 }
 

@@ -259,6 +259,10 @@ TEST_F(Pools, keep_their_scheduler_when_the_new_one_cannot_be_made) {
     wrong.params.set("slice_us", {std::int64_t{5}, "test"});
     EXPECT_THAT(refusal([&] { machine->set_scheduler(machine->cpu_pool("0"), std::move(wrong)); }),
                 HasSubstr("slice_ms"));
+    // Made, but refuses its pCPUs: it has no trace.
+    EXPECT_THAT(
+        refusal([&] { machine->set_scheduler(machine->cpu_pool("0"), scheduler("replay")); }),
+        HasSubstr("needs a trace"));
     EXPECT_EQ(machine->cpu_pool("0").choice.name, "round_robin");
     run_for(1ms);
 }

@@ -95,6 +95,7 @@ TEST(PlugIn, that_cannot_be_one_is_refused_when_it_is_loaded) {
     EXPECT_THAT(refusal<ConfigError>(plug_in("other_layout")),
                 HasSubstr("another compiler or other headers"));
     EXPECT_THAT(refusal<SchedulerError>(plug_in("makes_nothing")), HasSubstr("made nothing"));
+    EXPECT_THAT(refusal<ConfigError>(plug_in("no_factory")), HasSubstr("no function"));
     Params params("scheduler");
     params.set("how", {std::string("throws_when_made"), "a test"});
     EXPECT_THAT(refusal<SchedulerError>(plug_in("misbehaves"), params),
