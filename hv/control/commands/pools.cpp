@@ -106,7 +106,7 @@ Reply migrate(Service& service, const Arguments& arguments) {
 }
 
 Reply switch_scheduler(Service& service, const Arguments& arguments) {
-    CpuPool& pool = service.machine.cpu_pool(arguments.string("pool", CpuPools::first_name));
+    CpuPool& pool = service.machine.cpu_pool(arguments.string("pool", "0"));
     service.machine.set_scheduler(pool, scheduler_in(arguments, pool.choice.name));
     return {summary(service.machine, pool), nullptr};
 }

@@ -41,7 +41,7 @@ struct DomainConfig {
     std::uint32_t max_vcpus = 1;
     Scheduling scheduling;
     /// The CPU pool that it starts in, by name or number.
-    std::string pool = "Pool-0";
+    std::string pool = "0";
     std::vector<DiskSpec> disks;
     OnShutdown on_poweroff = OnShutdown::destroy;
     OnShutdown on_reboot = OnShutdown::restart;
