@@ -33,6 +33,8 @@ struct ScheduledVcpu {
     CpuPool* pool = nullptr;
     /// Where it ran last, or runs.
     PcpuId pcpu{};
+    /// Of several pCPUs: when it did so last, in that one's time.
+    Time stopped{};
 };
 
 struct CpuPool {

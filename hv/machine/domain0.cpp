@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Domain-0 as a vCPU: it can run while its back ends have work, and its work takes the pCPU from
 // guests, unless the machine file says that it has a CPU of its own.
+#include <algorithm>
+
 #include "hv/machine/runner.hpp"
 
 namespace ring3 {
@@ -59,7 +61,7 @@ void Machine::Domain0::wake() {
 }
 
 void Machine::Domain0::set_run_state(RunState state) {
-    const Time now = machine_.time();
+    const Time now = std::max(machine_.time(), stopped);
     machine_.trace_.note(trace::Event::runstate, view.domain, view.id,
                          static_cast<std::uint64_t>(run_state_), static_cast<std::uint64_t>(state),
                          static_cast<std::uint64_t>((now - run_state_entered_).count()));
@@ -67,23 +69,21 @@ void Machine::Domain0::set_run_state(RunState state) {
     run_state_entered_ = now;
 }
 
-/// Domain-0 got the CPU. A task is never interrupted; the slice ends after the one that exceeds it.
 void Machine::run_domain0(Duration slice) {
+    const Time began = time();
+    end_domain0(began, work_as_domain0(slice));
+}
+
+/// Domain-0 got the CPU. A task is never interrupted; the slice ends after the one that exceeds it.
+Scheduler::Why Machine::work_as_domain0(Duration slice) {
     const Time began = time();
     domain0_->place = ScheduledVcpu::Place::running;
     domain0_->pcpu = pcpu_;
     domain0_->set_run_state(RunState::running);
     kicks_ = {};
-    auto why = Scheduler::Why::blocked;
     while (domain0_->has_work()) {
-        if (time() >= began + slice) {
-            why = Scheduler::Why::slice_spent;
-            break;
-        }
-        if (kicks_.asked(pcpu_) || wants_stop()) {
-            why = Scheduler::Why::preempted;
-            break;
-        }
+        if (time() >= began + slice) return Scheduler::Why::slice_spent;
+        if (kicks_.asked(pcpu_) || wants_stop()) return Scheduler::Why::preempted;
         domain0_->run_next();
         // Inside of a quantum what is due waits for its end, but for the store's answers.
         if (is_in_quantum_)
@@ -91,23 +91,27 @@ void Machine::run_domain0(Duration slice) {
         else
             do_what_is_due();
     }
+    return Scheduler::Why::blocked;
+}
+
+void Machine::end_domain0(Time began, Scheduler::Why why) {
     const Time ended = time();
+    domain0_->stopped = ended;
     domain0_->ran += ended - began;
-    domain0_->place =
-        why == Scheduler::Why::blocked ? ScheduledVcpu::Place::out : ScheduledVcpu::Place::waiting;
-    domain0_->set_run_state(why == Scheduler::Why::blocked ? RunState::blocked
-                                                           : RunState::runnable);
+    const bool can_run = why != Scheduler::Why::blocked;
+    domain0_->place = can_run ? ScheduledVcpu::Place::waiting : ScheduledVcpu::Place::out;
+    domain0_->set_run_state(can_run ? RunState::runnable : RunState::blocked);
     tell_stopped(*domain0_, ended - began, why, 0);
 }
 
 void Machine::work_at_once() {
     if (domain0_->is_scheduled() || !domain0_->has_work()) return;
-    const Time began = time();
+    const Time began = pcpu_time();
     for (int i = 0; i < most_tasks_at_once && domain0_->has_work(); ++i) {
         domain0_->run_next();
         store_.deliver_native();
     }
-    domain0_->ran += time() - began;
+    domain0_->ran += pcpu_time() - began;
 }
 
 DriverDomain& Machine::driver_domain() { return *domain0_; }

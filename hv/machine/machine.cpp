@@ -297,7 +297,11 @@ std::uint64_t Machine::retired_by_clock() const {
     return world() == Clock::World::open ? retired() : retired_here();
 }
 
-Time Machine::time() { return clock_->now(retired_by_clock()); }
+bool Machine::has_retired_all() const { return retired() >= parameters_.stop_after; }
+
+Time Machine::time() { return boundary_ ? *boundary_ : pcpu_time(); }
+
+Time Machine::pcpu_time() { return clock_->now(retired_by_clock()); }
 
 Time Machine::now(const Vcpu&) { return time(); }
 
@@ -336,7 +340,7 @@ void Machine::wake(Runner& runner) {
     runner.place = Runner::Place::waiting;
     ++wakes_;
     trace_.note(trace::Event::wake, runner.view.domain, runner.view.id);
-    runner.vcpu.set_run_state(RunState::runnable, time());
+    runner.vcpu.set_run_state(RunState::runnable, std::max(time(), runner.stopped));
     watchdog_.waits(runner.view, time());
     runner.pool->scheduler->wake(runner.view, time(), kicks_);
 }

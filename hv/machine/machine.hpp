@@ -166,6 +166,8 @@ private:
     void replace_schedulers();
     void run_slice(Runner& runner, Duration slice);
     void run_domain0(Duration slice);
+    Scheduler::Why work_as_domain0(Duration slice);
+    void end_domain0(Time began, Scheduler::Why why);
     void begin_turn(const sched::Vcpu& view);
     void tell_stopped(ScheduledVcpu& vcpu, Duration ran, Scheduler::Why why, std::uint64_t retired);
     Scheduler::Choice pick();
@@ -205,6 +207,9 @@ private:
     void end_all_runs();
     /// Instructions of the pCPU at its turn.
     std::uint64_t retired_here() const;
+    bool has_retired_all() const;
+    /// Of the pCPU at its turn.
+    Time pcpu_time();
     DomainId next_id() const;
     void wake(Runner& runner);
     void say(LogLevel level, const std::string& text) { log_.add(time(), level, text); }
@@ -222,16 +227,22 @@ private:
     trace::Recorder& trace() override { return trace_; }
 
     // Several pCPUs, lockstep.cpp.
+    struct Parked;
     void make_clocks();
     std::uint64_t retired_by_clock() const;
     void let_outside_in();
     void switch_to(PcpuId pcpu);
     End run_in_lockstep();
     bool run_quantum(Time end);
-    bool run_pcpu(Time end);
+    bool run_by_time(Time end);
+    bool run_by_turns();
+    std::optional<PcpuId> furthest_behind(Time end) const;
+    bool step(Time end);
+    Parked& here();
     void begin_run(const Scheduler::Choice& choice, Time end);
-    void go_on(Time end);
+    std::optional<Scheduler::Why> go_on(Time end);
     void end_run(Scheduler::Why why);
+    void end_run_at_boundary(Scheduler::Why why);
     void at_boundary();
     void let_go_of_the_dead();
     void preempt_kicked();
@@ -279,7 +290,11 @@ private:
         std::unique_ptr<Clock> clock;
         Runner* running = nullptr;
         std::uint64_t retired = 0;
-        bool runs_domain0 = false, is_idle = false;
+        bool is_idle = false;
+        /// What it runs has stopped, which the scheduler hears when no pCPU is further behind.
+        std::optional<Scheduler::Why> stops;
+        /// Its own, as of its last step.
+        Time time{};
         Time began{}, slice_ends{};
         /// By the vCPU that runs, before it did.
         std::uint64_t retired_before = 0;
@@ -287,6 +302,8 @@ private:
     std::vector<Parked> pcpus_;
     /// Inside of a quantum others learn of a wake at its end.
     bool is_in_quantum_ = false;
+    /// Between two quanta of virtual time: the time for all pCPUs, whatever their own is.
+    std::optional<Time> boundary_;
     std::vector<Runner*> late_wakes_;
     Turns turns_;
     Watchdog watchdog_;

@@ -164,7 +164,7 @@ RunEnd Machine::run_end() const {
 }
 
 bool Machine::wants_stop() {
-    if (retired() >= parameters_.stop_after || inputs_.is_at_end(time())) return true;
+    if (has_retired_all() || inputs_.is_at_end(time())) return true;
     if (starved_ && parameters_.on_starvation == MachineParameters::OnStarvation::stop) return true;
     if (!outside_.wants_stop()) return false;
     inputs_.ask_for_end();

@@ -120,7 +120,7 @@ void Machine::end_all_runs() {
     }
     for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu) {
         switch_to(pcpu);
-        if (running_ != nullptr) end_run(Scheduler::Why::preempted);
+        if (running_ != nullptr || here().stops) end_run_at_boundary(Scheduler::Why::preempted);
     }
     switch_to(PcpuId{0});
 }

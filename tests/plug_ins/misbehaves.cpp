@@ -36,7 +36,7 @@ public:
     }
     void stopped(Vcpu& vcpu, PcpuId, Duration, Why why, Time) override {
         if (does("throws_in_stopped")) throw std::runtime_error("stopped too often");
-        running_ = nullptr;
+        if (running_ == &vcpu) running_ = nullptr;
         if (why == Why::blocked)
             blocked_.push_back(&vcpu);
         else if (how_ == "starves")

@@ -8,6 +8,7 @@
 
 #include "hv/abi/sched.hpp"
 #include "hv/base/errors.hpp"
+#include "hv/base/registry.hpp"
 #include "hv/machine/machine.hpp"
 #include "hv/trace/timeline.hpp"
 #include "tests/support/small_guest.hpp"
@@ -30,6 +31,7 @@ struct Result {
     std::string digest;
     Time time;
     std::uint64_t retired = 0;
+    std::vector<std::uint64_t> retired_by_guest;
     std::vector<trace::Record> records;
 };
 
@@ -45,7 +47,11 @@ Result spin(const std::vector<std::string>& settings) {
     for (const char* name : {"one", "two", "three"}) machine.add_guest(small_guest(spins(), name));
     EXPECT_EQ(machine.run(), Machine::End::stopped);
     machine.stop_trace();
-    return {machine.digest(), machine.time(), machine.retired(), std::move(sink.records)};
+    std::vector<std::uint64_t> retired_by_guest;
+    for (Guest* const guest : machine.guests())
+        retired_by_guest.push_back(guest->domain()->vcpu(VcpuId{0}).cpu.retired);
+    return {machine.digest(), machine.time(), machine.retired(), retired_by_guest,
+            std::move(sink.records)};
 }
 
 TEST(Lockstep, does_as_much_in_a_third_of_the_time_on_three_pcpus) {
@@ -63,16 +69,39 @@ TEST(Lockstep, is_the_same_run_again_and_with_another_engine) {
     EXPECT_EQ(once.digest, spin({"machine.pcpus=2", "engine.block_limit=1"}).digest);
 }
 
-TEST(Lockstep, never_runs_one_vcpu_on_two_pcpus) {
-    Result result = spin({"machine.pcpus=2", "scheduler.slice_us=300"});
-    std::ranges::stable_sort(result.records, {}, &trace::Record::time_ns);
-    auto all = trace::slices(result.records);
+/// Nobody's turns overlap, whichever pCPUs they are on.
+void expect_one_pcpu_at_a_time(std::vector<trace::Record> records) {
+    std::ranges::stable_sort(records, {}, &trace::Record::time_ns);
+    auto all = trace::slices(records);
+    std::ranges::stable_sort(all, {}, &trace::Slice::from_ns);
     std::map<trace::VcpuName, std::uint64_t> busy_until;
     for (const trace::Slice& slice : all) {
         EXPECT_GE(slice.from_ns, busy_until[slice.who]) << trace::to_string(slice.who);
         busy_until[slice.who] = slice.to_ns;
     }
     EXPECT_EQ(busy_until.size(), 3u);
+}
+
+TEST(Lockstep, never_runs_one_vcpu_on_two_pcpus) {
+    for (const char* pcpus : {"machine.pcpus=2", "machine.pcpus=4"})
+        for (const char* slice : {"scheduler.slice_us=300", "scheduler.slice_us=30"}) {
+            SCOPED_TRACE(std::string(pcpus) + ", " + slice);
+            expect_one_pcpu_at_a_time(spin({pcpus, slice}).records);
+        }
+}
+
+/// A vCPU that stops in the middle of a quantum can be picked by another pCPU, but not earlier.
+TEST(Lockstep, never_gives_a_vcpu_the_same_time_twice) {
+    for (const PolicyName& scheduler : Registry<Scheduler>::names()) {
+        if (scheduler.name == "replay") continue;
+        SCOPED_TRACE(scheduler.name);
+        const Result result =
+            spin({"machine.pcpus=4", "machine.quantum_us=50000", "scheduler.name=" + scheduler.name,
+                  "machine.stop_after_instructions=400000000"});
+        expect_one_pcpu_at_a_time(result.records);
+        for (const std::uint64_t retired : result.retired_by_guest)
+            EXPECT_LE(retired, static_cast<std::uint64_t>(result.time.time_since_epoch().count()));
+    }
 }
 
 TEST(Lockstep, ends_when_all_guests_have_ended) {
