@@ -3,16 +3,18 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "experiments/descriptor/cells.hpp"
+#include "experiments/descriptor/checks.hpp"
 #include "experiments/descriptor/toml_reader.hpp"
 #include "hv/base/errors.hpp"
 #include "hv/base/nearest_name.hpp"
@@ -27,6 +29,13 @@ constexpr std::array machine_tables{"machine", "scheduler", "memory", "io",
                                     "net",     "disk",      "clock",  "engine"};
 const std::vector<std::string> platform_kinds{"ring3",    "native",    "uml",    "qemu-tcg",
                                               "qemu-kvm", "published", "command"};
+struct NumberRange {
+    std::uint64_t least, most;
+};
+constexpr NumberRange memory_mib_range{16, 1 << 20};
+constexpr NumberRange vcpus_range{1, 128};
+/// Of a domain of one name.
+constexpr NumberRange count_range{1, 512};
 constexpr double infinite = std::numeric_limits<double>::infinity();
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
@@ -89,8 +98,10 @@ void read_guest(TableReader table, Descriptor& into) {
     guest.tree = table.text("tree", "");
     if (!guest.disk.empty() && !guest.image.empty())
         table.fail("disk", "either \"image\" or \"disk\", not both");
-    guest.memory_mib = static_cast<unsigned>(table.integer("memory_mib", 512, 16, 1 << 20));
-    guest.vcpus = static_cast<unsigned>(table.integer("vcpus", 1, 1, 128));
+    guest.memory_mib = static_cast<unsigned>(
+        table.integer("memory_mib", 512, memory_mib_range.least, memory_mib_range.most));
+    guest.vcpus =
+        static_cast<unsigned>(table.integer("vcpus", 1, vcpus_range.least, vcpus_range.most));
     guest.extra = table.text("extra", "");
     table.reject_unknown();
 }
@@ -296,7 +307,8 @@ void read_domains(TableReader& root, Descriptor& into) {
             table.fail("name", fmt::format("the name of a domain has at most {} letters", longest));
         if (!names.insert(domain.name).second)
             table.fail("name", fmt::format("the domain \"{}\" is there twice", domain.name));
-        domain.count = static_cast<unsigned>(table.integer("count", 1, 1, 512));
+        domain.count =
+            static_cast<unsigned>(table.integer("count", 1, count_range.least, count_range.most));
         domain.start_s = table.number("start_s", 0, 0, 1e6);
         domain.config = table.texts("config", {});
         domain.background = table.flag("background");
@@ -335,6 +347,27 @@ void check_program_axis(TableReader& table, const std::string& key,
     }
 }
 
+/// What is a number in [guest] or [[domains]] is one in a sweep, in the same range; but no domain
+/// of a name is a number of them, too.
+void check_number_axis(TableReader& table, const std::string& key,
+                       const std::vector<std::string>& values) {
+    std::optional<NumberRange> range;
+    if (key == "guest.memory_mib") range = memory_mib_range;
+    if (key == "guest.vcpus") range = vcpus_range;
+    if (key.starts_with("domains.") && key.ends_with(".count"))
+        range = NumberRange{0, count_range.most};
+    if (key == "domains.count") range = count_range;
+    if (!range) return;
+    for (const std::string& value : values) {
+        std::uint64_t number = 0;
+        const char* const end = value.data() + value.size();
+        const auto [stop, error] = std::from_chars(value.data(), end, number);
+        if (error != std::errc{} || stop != end || number < range->least || number > range->most)
+            table.fail(key, fmt::format("\"{}\" is a whole number from {} to {}, not {}", key,
+                                        range->least, range->most, value));
+    }
+}
+
 void read_sweep(TableReader table, Descriptor& into) {
     std::vector<std::string> guest_keys{"guest.memory_mib", "guest.vcpus", "guest.kernel",
                                         "guest.extra", "domains.count"};
@@ -361,6 +394,7 @@ void read_sweep(TableReader table, Descriptor& into) {
         if (!is_guest && !has_ring3)
             table.fail(key, "no platform here is a ring3 machine, which alone has policies");
         check_program_axis(table, key, any->values, into);
+        if (is_guest) check_number_axis(table, key, any->values);
         into.sweep.push_back({key, any->values});
     }
 }
@@ -453,23 +487,6 @@ std::string machine_lines(const std::string& text) {
         if (is_machine) kept += line;
     }
     return kept;
-}
-
-/// Every machine that will be made can be made.
-void check_machines(const Descriptor& descriptor, Errors& errors) {
-    std::set<std::string> said;
-    for (const Cell& cell : cells_of(descriptor)) {
-        if (cell.platform->kind != "ring3") continue;
-        try {
-            machine_of(descriptor, *cell.platform, cell.factors, cell.seed);
-        } catch (const ConfigError& error) {
-            if (said.insert(error.what()).second)
-                errors.add(cell.factors.empty() ? fmt::format("platform {}", cell.platform->name)
-                                                : fmt::format("platform {} at {}",
-                                                              cell.platform->name, cell.factors),
-                           error.what());
-        }
-    }
 }
 
 std::string whole_file(const std::filesystem::path& path) {

@@ -72,16 +72,9 @@ std::string point(const Cell& cell, std::string_view key, std::string otherwise)
 }
 
 unsigned number_at(const Cell& cell, std::string_view key, unsigned otherwise) {
-    const std::string text = point(cell, key, std::to_string(otherwise));
-    std::size_t used = 0;
-    unsigned long number = 0;
-    try {
-        number = std::stoul(text, &used);
-    } catch (const std::logic_error&) {
-    }
-    if (used != text.size() || number == 0)
-        throw ConfigError{fmt::format("the sweep's {} = {} is no whole number above 0", key, text)};
-    return static_cast<unsigned>(number);
+    const std::string text = point(cell, key, "");
+    // The descriptor's reader has seen to it that it is one.
+    return text.empty() ? otherwise : static_cast<unsigned>(std::stoul(text));
 }
 
 }  // namespace
@@ -148,11 +141,7 @@ Boot BootFiles::boot_of(const Descriptor& descriptor, const Cell& cell, const fs
         domain.workloads =
             workload_words(domain.choice, choice.background ? endless : choice.workload.iterations);
         const std::string own = fmt::format("domains.{}.count", choice.name);
-        // None of them is a number, too.
-        const unsigned count =
-            point(cell, own, "") == "0"
-                ? 0
-                : number_at(cell, own, number_at(cell, "domains.count", choice.count));
+        const unsigned count = number_at(cell, own, number_at(cell, "domains.count", choice.count));
         for (unsigned i = 1; i <= count; ++i) {
             if (count > 1) domain.name = fmt::format("{}-{}", choice.name, i);
             boot.domains.push_back(domain);

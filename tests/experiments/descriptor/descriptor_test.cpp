@@ -242,6 +242,34 @@ TEST(Descriptor, sweeps_over_the_programs_of_a_domain) {
     EXPECT_EQ(cells_of(descriptor).size(), 4U);
 }
 
+TEST(Descriptor, refuses_numbers_of_a_sweep_that_there_cannot_be) {
+    const auto with = [](const std::string& axis) {
+        return errors_of(std::string(domains) + "[sweep]\n" + axis);
+    };
+    EXPECT_THAT(with("'domains.bad.count' = [0, 1, 512]\n"), "");
+    for (const char* value : {"-1", "513", "'x'", "1.5", "true", "''"})
+        EXPECT_THAT(with(fmt::format("'domains.bad.count' = [1, {}]\n", value)),
+                    HasSubstr("whole number from 0 to 512"))
+            << value;
+    EXPECT_THAT(with("'domains.count' = [0]\n"), HasSubstr("whole number from 1 to 512"));
+    EXPECT_THAT(with("'guest.vcpus' = [0]\n"), HasSubstr("from 1 to 128"));
+    EXPECT_THAT(with("'guest.vcpus' = [-1]\n"), HasSubstr("from 1 to 128"));
+    EXPECT_THAT(with("'guest.memory_mib' = [0]\n"), HasSubstr("from 16 to"));
+    EXPECT_THAT(with("'guest.memory_mib' = [256, -5]\n"), HasSubstr("from 16 to"));
+}
+
+TEST(Descriptor, refuses_domains_that_cannot_be_made) {
+    const auto with = [](const std::string& config) {
+        return errors_of(std::string(domains) + "config = [\"" + config + "\"]\n");
+    };
+    EXPECT_THAT(with("cpu_weight=512"), "");
+    EXPECT_THAT(with("cpu_weight=0"), HasSubstr("cpu_weight"));
+    EXPECT_THAT(with("cpus='0'"), "");
+    EXPECT_THAT(with("cpus='9'"), HasSubstr("none of them is in"));
+    EXPECT_THAT(with("pool='fast'"), HasSubstr("fast"));
+    EXPECT_THAT(with("no_such_key=1"), HasSubstr("no_such_key"));
+}
+
 TEST(Descriptor, does_not_mix_programs_that_need_another_guest_with_others) {
     const std::string net =
         "[experiment]\nname='x'\n[platforms.ring3]\n[[workloads]]\nname='net-bandwidth'\n";

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// What can be told before anything runs: whether every machine and every domain of a descriptor can
+// be made.
+#pragma once
+
+#include "experiments/descriptor/descriptor.hpp"
+#include "experiments/descriptor/toml_reader.hpp"
+
+namespace ring3::experiment {
+
+/// One error for each thing that is wrong, with the first cell that it is wrong in.
+void check_machines(const Descriptor& descriptor, Errors& errors);
+
+}  // namespace ring3::experiment
