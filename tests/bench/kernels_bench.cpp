@@ -2,6 +2,7 @@
 // Instructions per second (items_per_second) of small loops, each with one kind of work, as a user
 // program without windows (0) and with them (1), and what a page fault's way out costs.
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -48,15 +49,19 @@ const std::vector<Kernel>& kernels() {
     return all;
 }
 
+Bytes bytes_of(std::span<const std::uint64_t> words) {
+    Bytes bytes(words.size_bytes());
+    std::memcpy(bytes.data(), words.data(), bytes.size());
+    return bytes;
+}
+
 /// Places of pointers that lead through all data pages and back to the first.
 void write_pointers(BareGuest& guest) {
     constexpr std::uint64_t step = 5 * 64, bytes = BareGuest::data_pages * page_size;
     for (std::uint64_t at = 0, left = bytes / 64; left > 0; --left) {
         const std::uint64_t next = (at + step) % bytes;
         const std::uint64_t address = BareGuest::data + next;
-        Bytes pointer(sizeof address);
-        std::memcpy(pointer.data(), &address, sizeof address);
-        guest.write(BareGuest::data + at, pointer);
+        guest.write(BareGuest::data + at, bytes_of({&address, 1}));
         at = next;
     }
 }
@@ -67,9 +72,7 @@ void run_kernel(benchmark::State& state, const Kernel& kernel) {
     guest.write(BareGuest::base, kernel.code);
     write_pointers(guest);
     const std::uint64_t functions[] = {BareGuest::base + 16, BareGuest::base + 32};
-    Bytes table(sizeof functions);
-    std::memcpy(table.data(), functions, sizeof functions);
-    guest.write(BareGuest::data + 8, table);
+    guest.write(BareGuest::data + 8, bytes_of(functions));
     guest.state.reg(Gpr::rax) = 1;
     guest.state.reg(Gpr::rdi) = BareGuest::data;
     guest.state.reg(Gpr::rsi) = BareGuest::data + 8;

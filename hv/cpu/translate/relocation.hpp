@@ -42,7 +42,8 @@ constexpr bool is_movable_address(Vaddr rip) {
 
 /// Whether the image, of a block of the same mode and variant, serves for the same code at `rip`.
 inline bool serves_at(const BlockImage& image, Vaddr rip) {
-    return image.rip == rip || (image.is_movable && is_movable_address(rip));
+    return image.rip == rip || (image.is_movable && is_movable_address(rip) &&
+                                page_offset(image.rip) == page_offset(rip));
 }
 
 /// The same for what is requested: also with its windows.

@@ -20,7 +20,8 @@ struct Header {
     std::uint32_t first_byte, last_byte;
     std::uint32_t sites, links, relocations, window_sites, host_size;
     std::uint16_t live_behind;
-    bool is_movable, has_emulated;
+    bool is_movable, has_emulated, kernel_mode;
+    Variant variant;
 };
 
 constexpr std::size_t alignment = 16;
@@ -97,6 +98,8 @@ std::vector<std::uint8_t> pack_block(const TranslationRequest& request, const Bl
     h.live_behind = image.live_behind;
     h.is_movable = image.is_movable;
     h.has_emulated = image.emulated != nullptr;
+    h.kernel_mode = request.kernel_mode;
+    h.variant = request.variant;
     std::vector<std::uint8_t> record(size_of(h));
     Writer writer(record);
     writer.put(&h, 1);
@@ -137,6 +140,8 @@ std::optional<StoredBlock> unpack_block(std::span<const std::uint8_t> bytes, std
     image.relocations = reader.take<Relocation>(h.relocations);
     image.window_sites = reader.take<WindowSite>(h.window_sites);
     image.distance = h.distance;
+    block.kernel_mode = h.kernel_mode;
+    block.variant = h.variant;
     block.guest_code = reader.take<std::uint8_t>(h.last_byte - h.first_byte);
     image.host_code = reader.take<std::uint8_t>(h.host_size);
     return block;

@@ -21,6 +21,8 @@ std::vector<std::uint8_t> pack_block(const TranslationRequest& request, const Bl
 /// A stored translation, which `bytes` must outlive.
 struct StoredBlock {
     BlockImage image;
+    bool kernel_mode = true;
+    Variant variant = Variant::normal;
     /// The bytes of the page that the translation depends on: from image.first_byte on.
     std::span<const std::uint8_t> guest_code;
 };

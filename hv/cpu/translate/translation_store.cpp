@@ -186,9 +186,12 @@ std::optional<StoredBlock> TranslationStore::find(const TranslationRequest& requ
     std::optional<StoredBlock> block;
     const auto serves_for_request = [&](std::uint32_t number) {
         block = unpack_block(records_[number], cache_base_);
-        if (!block || !serves(block->image, request)) return false;
+        if (!block || block->kernel_mode != request.kernel_mode ||
+            block->variant != request.variant || block->image.last_byte > request.code.size())
+            return false;
         const auto code = request.code.subspan(block->image.first_byte, block->guest_code.size());
-        return std::equal(code.begin(), code.end(), block->guest_code.begin());
+        // It comes last: it may open windows.
+        return std::ranges::equal(code, block->guest_code) && serves(block->image, request);
     };
     if (by_code_.find(hash_of(request), serves_for_request) == BlockIndex::none) return {};
     return block;

@@ -215,16 +215,17 @@ std::optional<Exit> TranslatorCore::run_blocks(CpuState& state, Environment& env
                 }
                 settle(page_of(at.key.rip) + site.guest_offset, site.live);
                 if (static_cast<Leave>(c.leave) == Leave::no_fpu) return exception(7);
-                // An address that is not canonical may be one relative to RSP (Tlb::StackPage).
-                constexpr std::uint32_t general_protection = 13, page_fault = 14;
-                const bool is_trap = static_cast<Leave>(c.leave) == Leave::trap;
-                if (is_trap && c.trap_vector != general_protection &&
-                    (c.trap_vector != page_fault || at.key.windows == 0))
-                    return trapped(state);
-                // Or one whose place in the windows is not.
-                if (is_trap && c.trap_vector == general_protection && at.key.windows != 0)
-                    note_refusal(state.rip);
-                if (at.key.windows != 0 && windowless_.contains(state.rip))
+                const bool is_windowed = at.key.windows != 0;
+                if (static_cast<Leave>(c.leave) == Leave::trap) {
+                    // An address that is not canonical may be one relative to RSP (Tlb::StackPage),
+                    // or one whose place in the windows is not; windows have holes, too.
+                    constexpr std::uint32_t general_protection = 13, page_fault = 14;
+                    const bool is_refused = c.trap_vector == general_protection;
+                    const bool is_in_hole = is_windowed && c.trap_vector == page_fault;
+                    if (!is_refused && !is_in_hole) return trapped(state);
+                    if (is_refused && is_windowed) note_refusal(state.rip);
+                }
+                if (is_windowed && windowless_.contains(state.rip))
                     code_written(at.key.frame, page_offset(Vaddr{state.rip}), 1);
                 return bounce_at(state, environment);
             }
