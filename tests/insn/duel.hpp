@@ -2,6 +2,7 @@
 // One sample on the host's CPU and in the engine, in several surroundings, and what differs.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,11 @@ namespace ring3::test {
 /// Flags that the SDM leaves undefined after this instruction with these operands: the engine gives
 /// 0 wherever they can be read.
 std::uint64_t undefined_flags(const Insn& insn, const CpuState& before);
+
+/// REPE and REPNE CMPS and SCAS. Between two of its iterations, and when one faults, Intel's CPUs
+/// show the flags of before the whole instruction (SDM vol. 2B, REP), AMD's those of the last
+/// iteration, and so does the engine.
+bool is_repeated_comparison(const Insn& insn);
 
 class Duel {
 public:
@@ -40,9 +46,13 @@ private:
     void forget_what_is_the_hosts(const Sample& sample);
     std::string run_engine(const Sample& sample, const Surroundings& s);
     std::string compare(const Sample& sample, const Surroundings& s, const Outcome& outcome,
-                        BareGuest& guest);
-    void compare_flags(const Sample& sample, const Surroundings& s, const Outcome& outcome,
-                       std::string& text) const;
+                        BareGuest& guest) const;
+    bool does_a_part_before_it_faults(const Sample& sample, const Outcome& outcome) const;
+    std::string compare_with(const Outcome& native, std::span<const std::uint8_t> memory,
+                             const Sample& sample, const Surroundings& s, const Outcome& outcome,
+                             BareGuest& guest) const;
+    static void compare_flags(const Outcome& wanted, const Sample& sample, const Surroundings& s,
+                              const Outcome& outcome, std::string& text);
 
     IsaLevel level_;
     NativeCpu cpu_;

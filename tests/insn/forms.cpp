@@ -214,6 +214,8 @@ bool is_comparable(const Insn& insn) {
         insn.bytes[insn.modrm_offset - 1u] == 0x0d) {
         return false;
     }
+    // With 16 bits it reads two bytes for Intel, four for AMD.
+    if (insn.mnemonic == ZYDIS_MNEMONIC_MOVSXD && insn.operand_size == 2) return false;
     // Guests have selectors of their own.
     if (insn.form == Form::read_segment) return false;
     if (insn.form != Form::emulated)
