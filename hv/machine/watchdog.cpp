@@ -19,7 +19,7 @@ Watchdog::Watchdog(TimerQueue& timers, Duration limit, std::function<void(const 
 void Watchdog::waits(const sched::Vcpu& vcpu, Time now) {
     if (limit_ == Duration::zero() || has_bitten_) return;
     waits_since_.try_emplace(who(vcpu), now);
-    if (!timer_.is_set()) look_again_at(now + limit_, now);
+    if (!timer_.is_set()) timer_.set(now + limit_);
 }
 
 void Watchdog::runs(const sched::Vcpu& vcpu, PcpuId pcpu, Time now) {
@@ -31,9 +31,10 @@ void Watchdog::runs(const sched::Vcpu& vcpu, PcpuId pcpu, Time now) {
 void Watchdog::stopped(const sched::Vcpu& vcpu, PcpuId pcpu, bool can_run, Time now) {
     if (limit_ == Duration::zero() || has_bitten_) return;
     if (const auto found = runs_since_.find(pcpu); found != runs_since_.end()) {
-        Held& held = held_[pcpu][who(vcpu)];
-        held.time += now - std::max(found->second.second, held_from_);
-        ++held.turns;
+        const Time began = std::max(found->second.second, now - limit_);
+        Span& span = span_at(now);
+        span.from = std::min(span.from, began);
+        span.held[pcpu][who(vcpu)].add(now - began);
         runs_since_.erase(found);
     }
     if (can_run) waits(vcpu, now);
@@ -43,10 +44,10 @@ void Watchdog::forget(DomainId domain) {
     std::erase_if(waits_since_, [&](const auto& each) { return each.first.first == domain; });
 }
 
-void Watchdog::look_again_at(Time when, Time now) {
-    held_.clear();
-    held_from_ = now;
-    timer_.set(when);
+Watchdog::Span& Watchdog::span_at(Time now) {
+    if (spans_.empty() || now - spans_.back().from >= limit_ / 8) spans_.push_back({now, {}});
+    while (spans_.size() > 1 && now - spans_[1].from >= limit_) spans_.pop_front();
+    return spans_.back();
 }
 
 void Watchdog::look(Time now) {
@@ -55,7 +56,7 @@ void Watchdog::look(Time now) {
         waits_since_, [](const auto& a, const auto& b) { return a.second < b.second; });
     if (longest == waits_since_.end()) return;
     const auto [starving, since] = *longest;
-    if (since + limit_ > now) return look_again_at(since + limit_, now);
+    if (since + limit_ > now) return timer_.set(since + limit_);
     has_bitten_ = true;
     bite_({fmt::format("d{}v{}", starving.first.raw, starving.second.raw), now,
            dump(starving, since, now)});
@@ -67,15 +68,21 @@ std::string Watchdog::dump(Who starving, Time since, Time now) const {
         "watchdog_ms = {})",
         starving.first.raw, starving.second.raw, seconds(since), seconds(now),
         std::chrono::duration_cast<std::chrono::milliseconds>(limit_).count());
-    auto held = held_;
-    for (const auto& [pcpu, run] : runs_since_) {
-        Held& present = held[pcpu][run.first];
-        present.time += now - std::max(run.second, held_from_);
-        ++present.turns;
+    Time from = since;
+    std::map<PcpuId, std::map<Who, Held>> held;
+    for (const Span& span : spans_) {
+        from = std::min(from, span.from);
+        for (const auto& [pcpu, of_pcpu] : span.held)
+            for (const auto& [who, of_who] : of_pcpu) {
+                held[pcpu][who].time += of_who.time;
+                held[pcpu][who].turns += of_who.turns;
+            }
     }
+    for (const auto& [pcpu, run] : runs_since_)
+        held[pcpu][run.first].add(now - std::max(run.second, from));
     for (const auto& [pcpu, of_pcpu] : held) {
         text += fmt::format("; pCPU {} was held in the last {:.6f} s by", pcpu.raw,
-                            seconds(now - held_from_));
+                            seconds(now - from));
         std::vector<std::pair<Duration, Who>> by_time;
         for (const auto& [who, of_who] : of_pcpu) by_time.emplace_back(-of_who.time, who);
         std::ranges::sort(by_time);

@@ -4,6 +4,7 @@
 // not in the digest.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -38,7 +39,6 @@ private:
     static Who who(const sched::Vcpu& vcpu) { return {vcpu.domain, vcpu.id}; }
 
     void look(Time now);
-    void look_again_at(Time when, Time now);
     std::string dump(Who starving, Time since, Time now) const;
 
     const Duration limit_;
@@ -46,13 +46,23 @@ private:
     bool has_bitten_ = false;
     std::map<Who, Time> waits_since_;
     std::map<PcpuId, std::pair<Who, Time>> runs_since_;
-    /// Who had which pCPU for how long and how often since the timer was set last.
+    /// Who had a pCPU for how long and how often.
     struct Held {
         Duration time{};
         unsigned turns = 0;
+        void add(Duration turn) {
+            time += turn;
+            ++turns;
+        }
     };
-    std::map<PcpuId, std::map<Who, Held>> held_;
-    Time held_from_{};
+    /// The turns that ended in an eighth of the limit or so.
+    struct Span {
+        Time from{};
+        std::map<PcpuId, std::map<Who, Held>> held;
+    };
+    /// As many as are needed to look back by the limit.
+    std::deque<Span> spans_;
+    Span& span_at(Time now);
     TimerQueue::Timer timer_;
 };
 

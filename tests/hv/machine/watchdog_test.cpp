@@ -54,6 +54,30 @@ TEST_F(WatchdogTest, bites_when_one_has_waited_for_the_limit_and_names_who_ran) 
               "(0.089000 s in 2 turns), d2v0 (0.010000 s in 1 turns)");
 }
 
+TEST_F(WatchdogTest, names_who_ran_before_it_looked_the_last_time) {
+    dog.waits(vcpu(1), Time{});
+    dog.waits(vcpu(3), Time{20ms});
+    turn(1, 20ms, 60ms);
+    turn(2, 60ms, 110ms);
+    turn(1, 110ms, 119ms);
+    EXPECT_TRUE(bites.empty());
+    timers.run_due(Time{120ms});
+    ASSERT_EQ(bites.size(), 1u);
+    EXPECT_THAT(bites[0].dump, HasSubstr("held in the last 0.100000 s by d2v0 (0.050000 s in 1 "
+                                         "turns), d1v0 (0.049000 s in 2 turns)"));
+}
+
+TEST_F(WatchdogTest, tells_of_the_time_of_its_limit_and_no_more) {
+    for (int i = 0; i < 100; ++i)
+        turn(static_cast<std::uint16_t>(1 + i % 2), i * 10ms, (i + 1) * 10ms);
+    dog.waits(vcpu(3), Time{1000ms});
+    dog.runs(vcpu(4), PcpuId{0}, Time{1000ms});
+    timers.run_due(Time{1100ms});
+    ASSERT_EQ(bites.size(), 1u);
+    EXPECT_THAT(bites[0].dump, HasSubstr("by d4v0 (0.100000 s in 1 turns)"));
+    EXPECT_THAT(bites[0].dump, HasSubstr("held in the last 0.2"));
+}
+
 TEST_F(WatchdogTest, names_who_runs_at_that_moment) {
     dog.waits(vcpu(3), Time{});
     dog.runs(vcpu(1), PcpuId{0}, Time{});
