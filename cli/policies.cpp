@@ -10,6 +10,7 @@
 
 #include "cli/arguments.hpp"
 #include "cli/verb.hpp"
+#include "hv/base/errors.hpp"
 #include "hv/machine/config/machine_config.hpp"
 #include "hv/machine/policies.hpp"
 #include "hv/sched/check/checks.hpp"
@@ -65,8 +66,14 @@ void print_machine() {
 Params scheduler_params(const std::string& name, const std::vector<std::string>& settings) {
     MachineConfig config;
     config.choose(Scheduler::kind, name, "the command line");
-    for (const std::string& setting : settings)
+    for (const std::string& setting : settings) {
+        if (setting.substr(0, setting.find('=')).find('.') != std::string::npos)
+            throw ConfigError{
+                fmt::format("--set {}: here a parameter of the scheduler is named without its "
+                            "table: slice_us=5000",
+                            setting)};
         config.set(fmt::format("{}.{}", Scheduler::kind, setting));
+    }
     return config.policy(Scheduler::kind).params;
 }
 

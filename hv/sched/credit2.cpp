@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "hv/base/errors.hpp"
 #include "hv/base/params.hpp"
 #include "hv/base/registry.hpp"
 #include "hv/sched/scheduler.hpp"
@@ -32,10 +33,14 @@ public:
           rate_limit_(params.duration("ratelimit_us", 1ms,
                                       "how long nobody loses the CPU to who wakes", 0us, 500ms)),
           period_(params.duration("cap_period_ms", 10ms, "of the budgets that caps are", 1ms, 1s)) {
+        if (shortest_ > longest_)
+            throw ConfigError{"[scheduler] min_slice_us is more than max_slice_us"};
     }
 
     Promises promises() const override {
-        return {.follows_weights = true, .keeps_caps = true, .wait_per_other = Time{initial_ * 2}};
+        return {.follows_weights = true,
+                .keeps_caps = true,
+                .wait_per_other = Time{initial_ * 2 + shortest_}};
     }
 
     void add_pcpu(PcpuId, Time now) override {
@@ -133,8 +138,8 @@ private:
         const Vcpu* const next = best_for(pcpu);
         const Duration ahead =
             own.credit - (next != nullptr ? const_cast<Vcpu*>(next)->own<Credits>().credit : 0ns);
-        const Duration turn = std::clamp(ahead * vcpu.params.weight / usual_weight,
-                                         std::min(shortest_, longest_), longest_);
+        const Duration turn =
+            std::clamp(ahead * vcpu.params.weight / usual_weight, shortest_, longest_);
         return vcpu.params.cap_percent == 0 ? turn : std::min(turn, own.budget);
     }
 

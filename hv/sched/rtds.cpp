@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "hv/base/errors.hpp"
 #include "hv/base/params.hpp"
 #include "hv/base/registry.hpp"
 #include "hv/sched/scheduler.hpp"
@@ -36,7 +37,9 @@ public:
           budget_(params.duration("budget_us", 4ms, "of vCPUs that were given none", 10us, 1h)),
           has_extra_time_(params.boolean("extra_time", true,
                                          "of vCPUs that were told nothing: whether they run on "
-                                         "what is left")) {}
+                                         "what is left")) {
+        if (budget_ > period_) throw ConfigError{"[scheduler] budget_us is more than period_us"};
+    }
 
     Promises promises() const override {
         // Of equal deadlines that cannot all be met, the same ones lose each time.

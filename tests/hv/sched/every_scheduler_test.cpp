@@ -56,5 +56,30 @@ INSTANTIATE_TEST_SUITE_P(Registered, EveryScheduler, ::testing::ValuesIn([] {
                          }()),
                          [](const auto& one) { return one.param.name(); });
 
+/// They promise something else with these.
+struct Variant {
+    const char *scheduler, *parameter;
+    GivenValue value;
+};
+
+class EveryVariant : public ::testing::TestWithParam<Variant> {};
+
+TEST_P(EveryVariant, passes_what_it_promises) {
+    Subject subject{GetParam().scheduler};
+    subject.params.set(GetParam().parameter, GetParam().value);
+    for (const SchedulerCheck& check : scheduler_checks())
+        for (const std::string& fault : check.run(subject).faults)
+            ADD_FAILURE() << check.name << ": " << fault;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Registered, EveryVariant,
+    ::testing::Values(Variant{"gang", "backfill", {false, "a test"}},
+                      Variant{"sedf", "work_conserving", {false, "a test"}},
+                      Variant{"rtds", "extra_time", {false, "a test"}},
+                      Variant{"credit2", "min_slice_us", {std::int64_t{10'000}, "a test"}},
+                      Variant{"credit", "boost", {false, "a test"}}),
+    [](const auto& one) { return fmt::format("{}_{}", one.param.scheduler, one.param.parameter); });
+
 }  // namespace
 }  // namespace ring3::sched
