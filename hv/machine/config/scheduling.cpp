@@ -86,7 +86,11 @@ std::optional<std::uint64_t> range(std::string_view text) {
 
 SchedParams Scheduling::params_of(VcpuId vcpu, std::uint32_t vcpus) const {
     SchedParams each = params;
-    if (each.cap_percent != 0) each.cap_percent = (each.cap_percent + vcpus - 1) / vcpus;
+    if (each.cap_percent != 0) {
+        // The first vCPUs get what does not divide; 0 would be no cap at all.
+        const std::uint32_t whole = each.cap_percent / vcpus, rest = each.cap_percent % vcpus;
+        each.cap_percent = std::max(1u, whole + (vcpu.raw < rest ? 1u : 0u));
+    }
     const auto found = own.find(vcpu);
     if (found == own.end()) return each;
     const Own& its = found->second;

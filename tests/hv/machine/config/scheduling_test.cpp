@@ -37,6 +37,19 @@ TEST(Scheduling, is_read_with_the_keys_of_xl) {
     EXPECT_EQ(all.params_of(VcpuId{1}, 2).cap_percent, 75u) << "a cap is the domain's";
 }
 
+TEST(Scheduling, shares_a_cap_out_to_the_last_percent) {
+    const auto caps = [](const char* cap) {
+        const Scheduling all = read(cap);
+        std::vector<std::uint32_t> each;
+        for (VcpuId vcpu{0}; vcpu < VcpuId{4}; ++vcpu)
+            each.push_back(all.params_of(vcpu, 4).cap_percent);
+        return each;
+    };
+    EXPECT_EQ(caps("cap=50\n"), (std::vector<std::uint32_t>{13, 13, 12, 12}));
+    EXPECT_EQ(caps("cap=2\n"), (std::vector<std::uint32_t>{1, 1, 1, 1})) << "0 would be no cap";
+    EXPECT_EQ(caps("cap=0\n"), (std::vector<std::uint32_t>{0, 0, 0, 0}));
+}
+
 TEST(Scheduling, may_be_another_one_for_each_vcpu) {
     const Scheduling all = read(
         "vcpus=3\ncpu_weight=[\"100\",\"200\"]\nperiod=10000\nbudget=[\"1000\"]\n"
