@@ -95,6 +95,12 @@ void print_log_line(const Log::Line& line, bool is_raw) {
     if (line.level == LogLevel::warning) print_warning(text);
 }
 
+bool can_run(Guest& guest) {
+    for (VcpuId vcpu{0}; vcpu < VcpuId{guest.domain()->vcpu_count()}; ++vcpu)
+        if (guest.domain()->vcpu(vcpu).is_runnable()) return true;
+    return false;
+}
+
 int exit_code(Machine::End end, Guest& guest, const Foreground& foreground) {
     if (const int signal = StopSignals::received(); signal != 0) return 128 + signal;
     if (foreground.output_error() != 0)
@@ -104,9 +110,11 @@ int exit_code(Machine::End end, Guest& guest, const Foreground& foreground) {
     if (end == Machine::End::stuck) {
         if (guest.domain()->is_paused()) return to_int(ExitCode::ok);
         print_error(
-            fmt::format("\"{}\" waits for something that can never come: no timer is set, and "
-                        "in virtual time nobody types",
-                        guest.name()));
+            can_run(guest)
+                ? fmt::format("\"{}\" can run, and the scheduler never picks it", guest.name())
+                : fmt::format("\"{}\" waits for something that can never come: no timer is "
+                              "set, and in virtual time nobody types",
+                              guest.name()));
         return to_int(ExitCode::crash);
     }
     return to_int(guest.has_crashed() ? ExitCode::crash : ExitCode::ok);

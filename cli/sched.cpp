@@ -173,7 +173,7 @@ const XlVerb xl_verbs[] = {
     {"sched-rtds",
      "rtds",
      "shows or sets period and budget under the scheduler rtds",
-     {{"vcpuid,v", "-v, --vcpuid N  ", "vcpu", "one vCPU; else all of the domain"},
+     {{"vcpuid,v", "-v, --vcpuid N  ", "vcpu", "one vCPU; all or nothing: all of the domain"},
       {"period,p", "-p, --period US ", "period_us", "in microseconds"},
       {"budget,b", "-b, --budget US ", "budget_us", "in microseconds"},
       {"extratime,e", "-e, --extratime X", "extra_time", "1: more when nobody else wants it"}}},
@@ -196,15 +196,20 @@ std::string help_of(const XlVerb& verb) {
 int run(const XlVerb& verb, std::span<const std::string> arguments) {
     MachineChoice choice;
     std::string domain;
-    std::vector<std::string> values(verb.options.size());
+    // The last one counts, as in xl.
+    std::vector<std::vector<std::string>> values(verb.options.size());
     CommandLine line(verb.name);
     choice.add_to(line).value("domain,d", domain);
-    for (std::size_t i = 0; i < values.size(); ++i) line.value(verb.options[i].option, values[i]);
+    for (std::size_t i = 0; i < values.size(); ++i) line.values(verb.options[i].option, values[i]);
     line.parse(arguments, {});
     Json request = Json::object();
-    for (std::size_t i = 0; i < values.size(); ++i)
-        if (!values[i].empty())
-            request[verb.options[i].member] = whole_number(verb.options[i].letter, values[i]);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const XlOption& option = verb.options[i];
+        const bool is_all = option.member == std::string_view("vcpu") && !values[i].empty() &&
+                            values[i].back() == "all";
+        if (!values[i].empty() && !is_all)
+            request[option.member] = whole_number(option.letter, values[i].back());
+    }
     if (!request.empty() && domain.empty())
         throw ConfigError{fmt::format("ring3 {}: which domain? Name it by -d", verb.name)};
     if (request.contains("vcpu") && request.size() == 1)

@@ -19,16 +19,12 @@ public:
     std::string unavailable() override { return wants_package(program, "user-mode-linux"); }
 
     Outcome run(const Boot& boot, Listener& listener) override {
-        // Its management socket would be left below the user's HOME.
-        const std::string place_of_socket = fmt::format("uml_dir={}/", boot.scratch.string());
         std::vector<std::string> command{
-            program,
-            fmt::format("mem={}M", boot.memory_mib),
+            program, fmt::format("mem={}M", boot.memory_mib),
             fmt::format("ubd0={},{}", (boot.scratch / "cow").string(), boot.disk.string()),
             "root=/dev/ubda",
-            place_of_socket,
-            "umid=uml",
-            "con=null",
+            // Its management socket would be left below the user's HOME.
+            fmt::format("uml_dir={}/", boot.scratch.string()), "umid=uml", "con=null",
             "con0=fd:0,fd:1"};
         for (std::string& word : kernel_words(boot)) command.push_back(std::move(word));
         return run_program(command, boot, listener);

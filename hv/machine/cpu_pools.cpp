@@ -47,7 +47,7 @@ void introduce(Scheduler& scheduler, Affinity pcpus, Time now) {
 CpuPools::CpuPools(MachineConfig& config, std::uint32_t pcpus) : pcpus_(pcpus) {
     Affinity left = first_pcpus(pcpus);
     // Pool-0 comes first, and has what others leave.
-    pools_.emplace_back().name = first_name;
+    pools_.emplace_back().name = "Pool-0";
     for (const std::string& name : config.sub_tables(Scheduler::kind)) {
         PolicyChoice& choice = config.refined_sub_table(Scheduler::kind, name);
         const std::string text = choice.params.text(

@@ -52,8 +52,6 @@ struct CpuPool {
 
 class CpuPools final {
 public:
-    static constexpr const char* first_name = "Pool-0";
-
     /// Makes the pools that sub-tables of [scheduler] name, and Pool-0 with [scheduler] itself and
     /// the pCPUs that are left. Throws ConfigError.
     CpuPools(MachineConfig& config, std::uint32_t pcpus);

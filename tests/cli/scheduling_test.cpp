@@ -104,6 +104,7 @@ TEST_F(SchedulingVerbs, of_xl_are_there_for_their_schedulers) {
                                              ContainsRegex("one +1 +credit +512 +40 ")));
     EXPECT_THAT(shown("sched-credit -d one"), Not(HasSubstr("Domain-0")));
     expect_failure("sched-credit -w 5", 2, "which domain?");
+    expect_failure("sched-credit -d one -w ''", 2, "takes a whole number, not \"\"");
     expect_failure("sched-rtds -d one", 2, "one's scheduler is credit, not rtds");
     succeed("sched switch credit2");
     succeed("sched-credit2 -d Domain-0 -w 1024 >/dev/null");
@@ -112,6 +113,8 @@ TEST_F(SchedulingVerbs, of_xl_are_there_for_their_schedulers) {
     succeed("sched-rtds -d one -v 0 -p 10000 -b 2500 -e 0 >/dev/null");
     EXPECT_EQ(result("sched get one")[0]["vcpus"][0]["budget_us"], 2500);
     expect_failure("sched-rtds -d one -v 0", 2, "what is to be set");
+    succeed("sched-rtds -d one -v all -p 20000 -b 5000 >/dev/null");
+    EXPECT_THAT(shown("sched-rtds -d one -v all"), ContainsRegex("20000 +5000"));
 }
 
 TEST_F(SchedulingVerbs, switch_schedulers_under_running_guests) {

@@ -25,8 +25,6 @@ void refuse_taken_name(Machine& machine, const std::string& name) {
                                fmt::format("there is a domain \"{}\" already, number {}; give "
                                            "another name",
                                            name, guest->domain()->id().raw)};
-    if (name == "Domain-0")
-        throw ControlError{"name-taken", ExitCode::usage, "Domain-0 is the machine itself"};
 }
 
 Reply create(Service& service, const Arguments& arguments) {

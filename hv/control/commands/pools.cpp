@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "hv/control/command.hpp"
+#include "hv/machine/config/domain_config.hpp"
 
 namespace ring3 {
 namespace {
@@ -106,7 +107,7 @@ Reply migrate(Service& service, const Arguments& arguments) {
 }
 
 Reply switch_scheduler(Service& service, const Arguments& arguments) {
-    CpuPool& pool = service.machine.cpu_pool(arguments.string("pool", "0"));
+    CpuPool& pool = service.machine.cpu_pool(arguments.string("pool", first_pool));
     service.machine.set_scheduler(pool, scheduler_in(arguments, pool.choice.name));
     return {summary(service.machine, pool), nullptr};
 }

@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::size_t longest_config_bytes = 1 << 20;
 constexpr std::size_t longest_name = 63;
-constexpr const char* domain_name_rule = "1 to 63 letters, digits and _ - . : +";
+constexpr const char* domain_name_rule = "1 to 63 letters, digits and _ - . : +, and not Domain-0";
 // The guest gets its command line in start_info's array of MAX_GUEST_CMDLINE (1024) with a final
 // NUL.
 constexpr std::size_t longest_command_line = 1023;
@@ -84,7 +84,7 @@ std::vector<std::string> warnings_for(const XlConfig& config) {
 }
 
 bool is_domain_name(std::string_view name) {
-    return !name.empty() && name.size() <= longest_name &&
+    return !name.empty() && name.size() <= longest_name && name != "Domain-0" &&
            std::ranges::all_of(name, [](unsigned char c) {
                return std::isalnum(c) != 0 || std::strchr("_-.:+", c) != nullptr;
            });

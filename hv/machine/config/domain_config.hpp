@@ -28,6 +28,9 @@ enum class OnShutdown {
     coredump_restart,
 };
 
+/// The CPU pool of whoever names none. A number: a pool's name can be changed.
+inline constexpr const char* first_pool = "0";
+
 struct DomainConfig {
     std::filesystem::path path;  // of the config
     std::string name;
@@ -41,7 +44,7 @@ struct DomainConfig {
     std::uint32_t max_vcpus = 1;
     Scheduling scheduling;
     /// The CPU pool that it starts in, by name or number.
-    std::string pool = "0";
+    std::string pool = first_pool;
     std::vector<DiskSpec> disks;
     OnShutdown on_poweroff = OnShutdown::destroy;
     OnShutdown on_reboot = OnShutdown::restart;

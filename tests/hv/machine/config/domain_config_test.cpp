@@ -218,7 +218,7 @@ TEST(DomainConfig, demands_a_name_a_kernel_and_memory) {
 }
 
 TEST(DomainConfig, refuses_names_that_cannot_be_shown_or_addressed) {
-    for (const std::string name : {"", "a b", "a/b", "\xc3\xa4"})
+    for (const std::string name : {"", "a b", "a/b", "\xc3\xa4", "Domain-0"})
         EXPECT_THAT(refusal("name='" + name + "'\nkernel='k'\nmemory=1\n"),
                     HasSubstr("web.cfg:1: name takes 1 to 63 letters"))
             << name;
