@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "hv/cpu/decode/insn.hpp"
+#include "hv/cpu/translate/context.hpp"
 #include "tests/insn/bare_guest.hpp"
 
 namespace ring3::test {
@@ -43,6 +44,31 @@ TEST(StringInsn, ends_at_any_budget_and_goes_on) {
                 EXPECT_EQ(a, b);
             }
         }
+    }
+}
+
+/// Operands that share a look-up: the index of the first, the page of the last. Neither is mapped.
+TEST(SharedLookup, finds_nothing_where_the_operands_are_on_both_sides_of_a_page_s_end) {
+    constexpr std::uint32_t pages[] = {0, 1, 2, Tlb::entries};
+    for (const std::uint32_t page : pages) {
+        const std::uint64_t end = page * page_size;
+        BareGuest guest;
+        // cmp eax, eax; three times mov eax, gs:[end + offset]; setb al, so that the flags live
+        Bytes code{0x39, 0xc0};
+        for (const std::int32_t offset : {-8, 8, 32}) {
+            const auto address =
+                static_cast<std::uint32_t>(end) + static_cast<std::uint32_t>(offset);
+            code.insert(code.end(), {0x65, 0x8b, 0x04, 0x25});
+            for (unsigned i = 0; i < 32; i += 8)
+                code.push_back(static_cast<std::uint8_t>(address >> i));
+        }
+        code.insert(code.end(), {0x0f, 0x92, 0xc0});
+        guest.write(BareGuest::base, code);
+        const Exit exit = guest.run(1000);
+        EXPECT_EQ(exit.reason, Exit::Reason::exception) << exit.text;
+        EXPECT_EQ(exit.vector, 14);
+        EXPECT_EQ(exit.address, end - 8);
+        EXPECT_EQ(guest.state.retired, 1u);
     }
 }
 

@@ -242,9 +242,7 @@ void AddressCaches::page_changed(Vaddr page) {
 void AddressCaches::empty(unsigned m) {
     if (m == 0 && windows_ != nullptr) windows_->empty();
     Tlb& t = context_.tlb[m];
-    t.read_tag.fill(0);
-    t.write_tag.fill(0);
-    empty_entry(t, 0);
+    for (std::size_t i = 0; i < Tlb::entries; ++i) empty_entry(t, i);
     t.lower_half.fill(0);
     forget_stack(t);
     for (auto& seen : modes_[m].seen) seen.clear();

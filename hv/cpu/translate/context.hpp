@@ -37,7 +37,9 @@ struct Tlb {
     StackPage stack;
 
     static std::size_t index(std::uint64_t address) { return (address >> 12) & (entries - 1); }
-    static std::uint64_t unused_tag(std::size_t i) { return i == 0 ? 0x1000 : 0; }
+    /// No page that this entry could hold, nor the one behind it: operands that share a look-up are
+    /// found by the index of the first, and by the page of the last.
+    static std::uint64_t unused_tag(std::size_t i) { return (i ^ entries / 2) << 12; }
 };
 
 /// What the first level has no room for, and what it holds, too: the access stub moves an entry
