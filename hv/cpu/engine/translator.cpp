@@ -29,7 +29,7 @@ TranslatorSettings read_settings(Params& params) {
     settings.has_stack_page = params.boolean(
         "stack_page", true, "the page that RSP points to is found without a look-up");
     settings.windows_after = static_cast<std::uint64_t>(
-        params.integer("windows_after", 100'000'000, {0, 1'000'000'000'000},
+        params.integer("windows_after", 300'000'000, {0, 1'000'000'000'000},
                        "user instructions behind which the host's MMU translates for an address "
                        "space; 0: it never does"));
     settings.kept_spaces = static_cast<std::size_t>(

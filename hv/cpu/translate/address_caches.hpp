@@ -70,6 +70,7 @@ public:
     /// Links that must be broken before guest code runs again.
     std::vector<LinkNumber>& broken_links() { return broken_links_; }
 
+    Mfn user_root() const { return modes_[0].root; }
     /// Of the user address space; null: it has none.
     Windows* windows() const { return windows_.get(); }
     /// Maps a page that data() found there, and what is around it.

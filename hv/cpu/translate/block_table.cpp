@@ -2,6 +2,7 @@
 #include "hv/cpu/translate/block_table.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 
 #include "hv/base/check.hpp"
@@ -46,8 +47,8 @@ const InsnSite& Block::site_of(std::uint64_t host_address) const {
 }
 
 Block* BlockTable::find(const BlockKey& key) {
-    const std::uint32_t number =
-        by_key_.find(hash_of(key), [&](std::uint32_t each) { return blocks_[each]->key == key; });
+    const std::uint32_t number = by_key_.find(
+        ring3::hash_of(key), [&](std::uint32_t each) { return blocks_[each]->key == key; });
     return number == Block::none ? nullptr : blocks_[number];
 }
 
@@ -102,13 +103,11 @@ Block& BlockTable::add(const BlockKey& key, const BlockImage& image, std::uint64
     block.window_sites = copy(image.window_sites);
     relocate(cache_.append(image.host_code), image, {key.rip, block.host_base, number, distance});
     by_host_.emplace_back(block.host_base, number);
-    for (const Mfn frame : {key.frame, key.second_frame}) {
-        // One frame may be mapped at both pages.
-        if (frame == invalid_mfn || first_in(frame) == number) continue;
-        if (frame.raw >= by_frame_.size()) by_frame_.resize(frame.raw + 1, Block::none);
-        next_in(block, frame) = std::exchange(by_frame_[frame.raw], number);
-    }
-    by_key_.add(hash_of(key), number);
+    enter_page(block, 0, {key.frame, page_of(key.rip), key.kernel_mode, key.windows});
+    if (block.straddles())
+        enter_page(block, 1,
+                   {key.second_frame, page_of(key.rip) + page_size, key.kernel_mode, key.windows});
+    by_key_.add(ring3::hash_of(key), number);
     if (block.is_movable && find_twin(key) == nullptr) by_place_.add(hash_of_place(key), number);
     blocks_.push_back(&block);
     ++size_;
@@ -168,10 +167,52 @@ void BlockTable::forget_link(const Block& from, LinkNumber link) {
     *at = linked.next;
 }
 
-void BlockTable::leave_frame(const Block& block, Mfn frame) {
-    std::uint32_t* at = &by_frame_[frame.raw];
-    while (*at != block.number) at = &next_in(*blocks_[*at], frame);
-    *at = next_in(*blocks_[*at], frame);
+std::uint32_t BlockTable::hash_of(const CodePage& page) {
+    return ring3::hash_of({.rip = page.address,
+                           .frame = page.frame,
+                           .kernel_mode = page.kernel_mode,
+                           .windows = page.windows});
+}
+
+std::uint32_t BlockTable::find_page(const CodePage& like) const {
+    return by_page_.find(hash_of(like), [&](std::uint32_t each) {
+        const CodePage& page = pages_[each];
+        return page.frame == like.frame && page.address == like.address &&
+               page.windows == like.windows && page.kernel_mode == like.kernel_mode;
+    });
+}
+
+void BlockTable::enter_page(Block& block, unsigned which, const CodePage& like) {
+    std::uint32_t at = find_page(like);
+    if (at == Block::none) {
+        if (free_pages_.empty()) {
+            at = static_cast<std::uint32_t>(pages_.size());
+            pages_.push_back(like);
+        } else {
+            at = free_pages_.back();
+            free_pages_.pop_back();
+            pages_[at] = like;
+        }
+        if (like.frame.raw >= by_frame_.size()) by_frame_.resize(like.frame.raw + 1, Block::none);
+        pages_[at].next = std::exchange(by_frame_[like.frame.raw], at);
+        by_page_.add(hash_of(like), at);
+    }
+    block.page[which] = at;
+    block.next_in_page[which] = std::exchange(pages_[at].first, block.number);
+}
+
+void BlockTable::leave_page(const Block& block, unsigned which) {
+    const std::uint32_t number = block.page[which];
+    CodePage& page = pages_[number];
+    std::uint32_t* at = &page.first;
+    while (*at != block.number) at = &next_in(*blocks_[*at], number);
+    *at = block.next_in_page[which];
+    if (page.first != Block::none) return;
+    at = &by_frame_[page.frame.raw];
+    while (*at != number) at = &pages_[*at].next;
+    *at = page.next;
+    by_page_.remove(hash_of(page), number);
+    free_pages_.push_back(number);
 }
 
 void BlockTable::remove(Block& block) {
@@ -183,11 +224,10 @@ void BlockTable::remove(Block& block) {
         block.linked_from = blocks_[from.block()]->linked[from.number()].next;
         unlink(from);
     }
-    by_key_.remove(hash_of(block.key), block.number);
+    by_key_.remove(ring3::hash_of(block.key), block.number);
     if (block.is_movable) by_place_.remove(hash_of_place(block.key), block.number);
-    leave_frame(block, block.key.frame);
-    if (block.straddles() && block.key.second_frame != block.key.frame)
-        leave_frame(block, block.key.second_frame);
+    leave_page(block, 0);
+    if (block.straddles()) leave_page(block, 1);
     blocks_[block.number] = nullptr;
     --size_;
 }
@@ -195,18 +235,108 @@ void BlockTable::remove(Block& block) {
 std::vector<BlockTable::Dropped> BlockTable::drop(Mfn frame, std::uint64_t offset,
                                                   std::uint64_t length) {
     std::vector<Dropped> dropped;
-    for (std::uint32_t number = first_in(frame); number != Block::none;) {
+    for (std::uint32_t page = first_page_of(frame); page != Block::none;) {
+        const std::uint32_t next = pages_[page].next;
+        drop_from(page, offset, length, dropped);
+        page = next;
+    }
+    return dropped;
+}
+
+void BlockTable::drop_from(std::uint32_t page, std::uint64_t offset, std::uint64_t length,
+                           std::vector<Dropped>& dropped) {
+    for (std::uint32_t number = pages_[page].first; number != Block::none;) {
         Block& block = at(number);
-        number = next_in(block, frame);
+        number = next_in(block, page);
         // The second page of a straddling block holds at most its last 14 bytes.
-        const bool second = block.straddles() && block.key.second_frame == frame;
+        const bool second = block.page[0] != page;
         const std::uint64_t first = second ? 0 : block.first_byte;
         const std::uint64_t last = second ? 16 : block.last_byte;
         if (offset >= last || first >= offset + length) continue;
         dropped.push_back({block.key.rip, block.key.kernel_mode, block.checked_entry});
         remove(block);
     }
-    return dropped;
+}
+
+void BlockTable::note_user(const Block& block, std::uint32_t space, const IsLiving& is_living) {
+    for (const std::uint32_t number : block.page) {
+        if (number == Block::none) continue;
+        CodePage& page = pages_[number];
+        auto users = std::span(page.user).first(page.users);
+        if (page.has_more_users || std::ranges::find(users, space) != users.end()) continue;
+        if (page.users == CodePage::most_users) {
+            const auto dead = std::ranges::remove_if(users, std::not_fn(is_living));
+            page.users -= static_cast<std::uint8_t>(dead.size());
+        }
+        if (page.users == CodePage::most_users)
+            page.has_more_users = true;
+        else
+            page.user[page.users++] = space;
+    }
+}
+
+CodePage* BlockTable::abandoned_page(const BlockKey& key, const IsLiving& is_living) {
+    // A guest can map one frame at 2^35 pages.
+    int left = 32;
+    const Vaddr address = page_of(key.rip);
+    if (find_page({key.frame, address, key.kernel_mode, key.windows}) != Block::none)
+        return nullptr;
+    for (std::uint32_t at = first_page_of(key.frame); at != Block::none && left > 0;
+         at = pages_[at].next, --left) {
+        CodePage& page = pages_[at];
+        const bool is_like_it =
+            page.kernel_mode == key.kernel_mode && (page.windows != 0) == (key.windows != 0);
+        const bool can_move = page.address == address ||
+                              (is_movable_address(page.address) && is_movable_address(address));
+        const auto users = std::span(page.user).first(page.users);
+        if (is_like_it && can_move && !page.has_more_users &&
+            std::ranges::none_of(users, is_living))
+            return &page;
+    }
+    return nullptr;
+}
+
+void BlockTable::take_over(CodePage& page, const BlockKey& key, std::uint64_t distance,
+                           const std::function<bool(const Block&, Vaddr)>& serves) {
+    const Vaddr address = page_of(key.rip);
+    const std::uint64_t delta = address - page.address;
+    for_each_in(page, [&](Block& block) {
+        const bool stays = block.straddles() || (delta != 0 && !block.is_movable);
+        if (stays || !serves(block, block.key.rip + delta)) remove(block);
+    });
+    // The last one takes the page with it.
+    if (page.first == Block::none) return;
+    const auto number = static_cast<std::uint32_t>(&page - pages_.data());
+    by_page_.remove(hash_of(page), number);
+    for_each_in(page, [&](Block& block) {
+        cut_links_to_others(block);
+        by_key_.remove(ring3::hash_of(block.key), block.number);
+        block.key.rip = block.key.rip + delta;
+        block.key.windows = key.windows;
+        by_key_.add(ring3::hash_of(block.key), block.number);
+        move_addresses(cache_.writable(block.host_base), block.relocations, delta,
+                       distance - block.distance);
+        block.distance = distance;
+    });
+    page.address = address;
+    page.windows = key.windows;
+    page.users = 0;
+    by_page_.add(hash_of(page), number);
+}
+
+/// Of other pages, which stay.
+void BlockTable::cut_links_to_others(Block& block) {
+    const auto stays = [&](std::uint32_t other) {
+        return blocks_[other]->page[0] != block.page[0];
+    };
+    for (std::uint32_t k = 0; k < block.linked.size(); ++k)
+        if (block.linked[k].to != Block::none && stays(block.linked[k].to))
+            break_link(LinkNumber::make(block.number, k));
+    for (std::uint32_t link = block.linked_from; link != Block::none;) {
+        const LinkNumber from{link};
+        link = blocks_[from.block()]->linked[from.number()].next;
+        if (stays(from.block())) break_link(from);
+    }
 }
 
 std::vector<Mfn> BlockTable::frames() const {
@@ -221,6 +351,9 @@ void BlockTable::clear() {
     size_ = 0;
     by_key_.clear();
     by_place_.clear();
+    pages_.clear();
+    free_pages_.clear();
+    by_page_.clear();
     by_frame_.clear();
     by_host_.clear();
     arena_.release();

@@ -3,7 +3,9 @@
 // dropped when their guest code is written.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <memory_resource>
 #include <span>
 #include <type_traits>
@@ -60,8 +62,8 @@ struct Block {
     std::span<Linked> linked;
     /// The first of other blocks' links that lead here (LinkNumber).
     std::uint32_t linked_from = none;
-    /// The next block of the same frame, and for one that straddles, of its second frame.
-    std::uint32_t next_in_frame[2] = {none, none};
+    /// Its code page, and for one that straddles, its second one; and the next block in each.
+    std::uint32_t page[2] = {none, none}, next_in_page[2] = {none, none};
 
     bool straddles() const { return key.second_frame != invalid_mfn; }
     /// The instruction whose host code holds this address.
@@ -71,6 +73,22 @@ struct Block {
     }
 };
 static_assert(std::is_trivially_destructible_v<Block>);
+
+/// The blocks for a frame at one address.
+struct CodePage {
+    Mfn frame{};
+    Vaddr address{};
+    bool kernel_mode = true;
+    std::uint32_t windows = 0;
+    std::uint32_t first = Block::none;
+    /// The next code page of the same frame.
+    std::uint32_t next = Block::none;
+    /// Address spaces that may enter these blocks (BlockTable::note_user).
+    static constexpr std::size_t most_users = 4;
+    std::array<std::uint32_t, most_users> user{};
+    std::uint8_t users = 0;
+    bool has_more_users = false;
+};
 
 class BlockTable {
 public:
@@ -87,6 +105,26 @@ public:
     std::uint32_t next_number() const;
     /// A block like `image`, which must serve for it (relocation.hpp); `distance`: of its windows.
     Block& add(const BlockKey& key, const BlockImage& image, std::uint64_t distance);
+    using IsLiving = std::function<bool(std::uint32_t space)>;
+    /// From now on this user address space, a number like no other's, may enter the block.
+    void note_user(const Block& block, std::uint32_t space, const IsLiving& is_living);
+    /// If the page that `key` is in has no blocks yet: a page of the same frame whose blocks no
+    /// living address space may enter, and that can be moved there. Null: there is none.
+    CodePage* abandoned_page(const BlockKey& key, const IsLiving& is_living);
+    /// Moves its blocks: what they hold of their address, and of the distance of their windows,
+    /// changes, and they stay where they are. Those that cannot be moved, or that do not `serve`
+    /// at that address, are dropped.
+    void take_over(CodePage& page, const BlockKey& key, std::uint64_t distance,
+                   const std::function<bool(const Block&, Vaddr)>& serves);
+    template <class Act>
+    void for_each_in(const CodePage& page, Act act) {
+        const auto number = static_cast<std::uint32_t>(&page - pages_.data());
+        for (std::uint32_t each = page.first; each != Block::none;) {
+            Block& block = at(each);
+            each = next_in(block, number);
+            act(block);
+        }
+    }
     /// Makes a check of the block be for this region, too.
     void add_region(const Block& block, WindowSite& site, std::uint32_t region);
     /// Makes a check be for no region.
@@ -108,7 +146,7 @@ public:
     };
     /// Drops the blocks that depend on these bytes of a frame.
     std::vector<Dropped> drop(Mfn frame, std::uint64_t offset, std::uint64_t length);
-    bool has_code(Mfn frame) const { return first_in(frame) != Block::none; }
+    bool has_code(Mfn frame) const { return first_page_of(frame) != Block::none; }
     /// Frames that have blocks.
     std::vector<Mfn> frames() const;
     void clear();
@@ -120,13 +158,19 @@ private:
     void unlink(LinkNumber from);
     void forget_link(const Block& from, LinkNumber link);
     void remove(Block& block);
-    void leave_frame(const Block& block, Mfn frame);
-    std::uint32_t first_in(Mfn frame) const {
+    std::uint32_t first_page_of(Mfn frame) const {
         return frame.raw < by_frame_.size() ? by_frame_[frame.raw] : Block::none;
     }
-    /// The block's place in the list of this frame's blocks.
-    static std::uint32_t& next_in(Block& block, Mfn frame) {
-        return block.next_in_frame[block.key.frame == frame ? 0 : 1];
+    std::uint32_t find_page(const CodePage& like) const;
+    static std::uint32_t hash_of(const CodePage& page);
+    void enter_page(Block& block, unsigned which, const CodePage& like);
+    void leave_page(const Block& block, unsigned which);
+    void drop_from(std::uint32_t page, std::uint64_t offset, std::uint64_t length,
+                   std::vector<Dropped>& dropped);
+    void cut_links_to_others(Block& block);
+    /// The block's place in the list of this page's blocks.
+    static std::uint32_t& next_in(Block& block, std::uint32_t page) {
+        return block.next_in_page[block.page[0] == page ? 0 : 1];
     }
     template <class T>
     std::span<T> copy(std::span<const T> from);
@@ -139,7 +183,11 @@ private:
     BlockIndex by_key_;
     /// Movable blocks, one for each place of code.
     BlockIndex by_place_;
-    /// The first block of each frame.
+    /// The numbers of those that have no blocks can be given again.
+    std::vector<CodePage> pages_;
+    std::vector<std::uint32_t> free_pages_;
+    BlockIndex by_page_;
+    /// The first code page of each frame.
     std::vector<std::uint32_t> by_frame_;
     /// Host address of each block's start, ascending: the cache only grows until it is emptied.
     std::vector<std::pair<std::uint64_t, std::uint32_t>> by_host_;

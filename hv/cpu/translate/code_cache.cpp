@@ -44,7 +44,7 @@ std::span<std::uint8_t> CodeCache::append(std::span<const std::uint8_t> code) {
         const std::uint64_t bytes = std::min<std::uint64_t>(huge_page_size, size_ - populated_);
         take_huge_page(writable_.start() + populated_, bytes);
     }
-    const std::span<std::uint8_t> written{writable(used_), code.size()};
+    const std::span<std::uint8_t> written{writable(next()), code.size()};
     std::copy(code.begin(), code.end(), written.begin());
     // Blocks start on 16 bytes: decoders fetch in lines.
     used_ += (code.size() + 15) & ~std::size_t{15};
@@ -55,11 +55,11 @@ std::span<std::uint8_t> CodeCache::append(std::span<const std::uint8_t> code) {
 void CodeCache::patch_branch(std::uint64_t rel32_address, std::uint64_t target) {
     // The cache is far smaller than 2 GiB, so the distance fits.
     const auto distance = static_cast<std::int32_t>(target - (rel32_address + 4));
-    std::memcpy(writable(rel32_address - base()), &distance, sizeof distance);
+    std::memcpy(writable(rel32_address), &distance, sizeof distance);
 }
 
 void CodeCache::set_word(std::uint64_t address, std::uint32_t word) {
-    std::memcpy(writable(address - base()), &word, sizeof word);
+    std::memcpy(writable(address), &word, sizeof word);
 }
 
 }  // namespace ring3

@@ -27,6 +27,10 @@ public:
     }
     /// Puts code at next(). Answers where it may still be changed.
     std::span<std::uint8_t> append(std::span<const std::uint8_t> code);
+    /// Where what is executed at this address can be changed.
+    std::uint8_t* writable(std::uint64_t address) {
+        return reinterpret_cast<std::uint8_t*>(writable_.start()) + (address - base());
+    }
     /// Makes the rel32 of a branch at this address lead to `target`.
     void patch_branch(std::uint64_t rel32_address, std::uint64_t target);
     void set_word(std::uint64_t address, std::uint32_t word);
@@ -36,10 +40,6 @@ public:
     std::size_t size() const { return size_; }
 
 private:
-    std::uint8_t* writable(std::size_t offset) {
-        return reinterpret_cast<std::uint8_t*>(writable_.start()) + offset;
-    }
-
     std::size_t size_, used_ = 0;
     std::size_t populated_ = 0;  ///< bytes for which the host's memory is taken
     HugeRange writable_, executable_;

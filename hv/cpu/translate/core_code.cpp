@@ -96,7 +96,10 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     std::size_t size = 0;
     const std::uint8_t* const code = code_at(rip, size, key, fault);
     if (code == nullptr) return nullptr;
-    if (Block* known = blocks_.find(key)) return known;
+    if (Block* known = blocks_.find(key)) {
+        note_user(*known);
+        return known;
+    }
     make_room();
     TranslationRequest request;
     request.rip = rip;
@@ -120,6 +123,7 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     request.host_base = cache_.next();
     request.page = page_of(rip);
     Block& block = make_block(key, request);
+    note_user(block);
     for (const Mfn frame : {key.frame, key.second_frame}) {
         if (frame == invalid_mfn) continue;
         Frame& entry = frames_.at(frame);
@@ -136,6 +140,7 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
 
 /// Translated only where neither another block nor what is stored serves for the same code.
 Block& TranslatorCore::make_block(const BlockKey& key, TranslationRequest& request) {
+    if (Block* const block = take_over(key, request)) return *block;
     if (settings_.moves_blocks && is_movable_address(request.rip)) {
         const Block* const twin = blocks_.find_twin(key);
         if (twin != nullptr && serves(image_of(*twin), request)) {
@@ -162,18 +167,47 @@ Block& TranslatorCore::make_block(const BlockKey& key, TranslationRequest& reque
     return blocks_.add(key, image, image.distance);
 }
 
-/// What the image's checks have learnt is kept where these windows have the same regions.
-Block& TranslatorCore::copy_block(const BlockKey& key, const BlockImage& image,
-                                  const TranslationRequest& request) {
+void TranslatorCore::note_user(const Block& block) {
+    if (block.key.kernel_mode) return;
+    blocks_.note_user(block, user_spaces_.number_of(addresses_->user_root()), is_living_);
+}
+
+/// A program's pages are at other addresses each time that it is started: the blocks of one that
+/// has ended become its.
+Block* TranslatorCore::take_over(const BlockKey& key, const TranslationRequest& request) {
+    if (!settings_.moves_blocks || key.kernel_mode || key.second_frame != invalid_mfn)
+        return nullptr;
+    CodePage* const page = blocks_.abandoned_page(key, is_living_);
+    if (page == nullptr) return nullptr;
+    ++statistics_.taken_over;
     const Windows* const windows = request.windows;
-    Block& block = blocks_.add(key, image, windows != nullptr ? windows->distance() : 0);
+    TranslationRequest of_block = request;
+    blocks_.take_over(*page, key, windows != nullptr ? windows->distance() : 0,
+                      [&of_block](const Block& block, Vaddr rip) {
+                          of_block.rip = rip;
+                          return serves(image_of(block), of_block);
+                      });
+    if (windows != nullptr)
+        blocks_.for_each_in(*page, [&](Block& block) { keep_known_regions(block, *windows); });
+    return blocks_.find(key);
+}
+
+/// What its checks have learnt is kept where these windows have the same regions.
+void TranslatorCore::keep_known_regions(Block& block, const Windows& windows) {
     for (WindowSite& site : block.window_sites) {
         const std::span<const std::uint32_t> known{site.region, site.known};
-        if (std::ranges::all_of(known, [&](std::uint32_t r) { return windows->has_region(r); }))
+        if (std::ranges::all_of(known, [&](std::uint32_t r) { return windows.has_region(r); }))
             continue;
         blocks_.forget_regions(block, site);
         blocks_.set_branch(block, site.jump, stubs_.addresses.open_window);
     }
+}
+
+Block& TranslatorCore::copy_block(const BlockKey& key, const BlockImage& image,
+                                  const TranslationRequest& request) {
+    const Windows* const windows = request.windows;
+    Block& block = blocks_.add(key, image, windows != nullptr ? windows->distance() : 0);
+    if (windows != nullptr) keep_known_regions(block, *windows);
     return block;
 }
 
@@ -244,7 +278,10 @@ void TranslatorCore::region_changed(DomainId domain, Vaddr first, std::uint64_t 
     });
 }
 
-void TranslatorCore::root_lost(DomainId domain, Mfn root) { contexts_.root_lost(domain, root); }
+void TranslatorCore::root_lost(DomainId domain, Mfn root) {
+    contexts_.root_lost(domain, root);
+    user_spaces_.root_lost(root);
+}
 
 void TranslatorCore::all_pages_changed(DomainId domain) {
     contexts_.for_each_of(domain, [](AddressCaches& addresses) { addresses.drop_all(); });

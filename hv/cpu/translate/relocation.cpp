@@ -101,13 +101,10 @@ bool serves(const BlockImage& image, const TranslationRequest& request) {
     });
 }
 
-void relocate(std::span<std::uint8_t> code, const BlockImage& image, const BlockPlace& place) {
-    HV_CHECK(serves_at(image, place.rip), "a block that cannot be moved");
-    const std::uint64_t delta = place.rip - image.rip;
-    const std::uint64_t host_delta = place.host_base - image.host_base;
-    const std::uint64_t window_delta = place.distance - image.distance;
-    for (const Relocation& each : image.relocations) {
-        std::uint8_t* const at = code.data() + each.offset;
+void move_addresses(std::uint8_t* code, std::span<const Relocation> relocations,
+                    std::uint64_t delta, std::uint64_t window_delta) {
+    for (const Relocation& each : relocations) {
+        std::uint8_t* const at = code + each.offset;
         using Kind = Relocation::Kind;
         switch (each.kind) {
             case Kind::address:
@@ -127,14 +124,6 @@ void relocate(std::span<std::uint8_t> code, const BlockImage& image, const Block
                     return each.array + move_element(w - each.array, delta, Context::jump_entries);
                 });
                 break;
-            case Kind::link:
-                change_word<std::uint32_t>(at, [&](std::uint32_t w) {
-                    return LinkNumber::make(place.number, LinkNumber{w}.number()).raw;
-                });
-                break;
-            case Kind::stub:
-                change_word<std::uint32_t>(at, [&](std::uint32_t w) { return w - host_delta; });
-                break;
             case Kind::window_near:
                 change_word<std::uint64_t>(
                     at, [&](std::uint64_t w) { return w + delta + window_delta; });
@@ -142,7 +131,26 @@ void relocate(std::span<std::uint8_t> code, const BlockImage& image, const Block
             case Kind::window_fixed:
                 change_word<std::uint64_t>(at, [&](std::uint64_t w) { return w + window_delta; });
                 break;
+            case Kind::link:
+            case Kind::stub:
+                break;
         }
+    }
+}
+
+void relocate(std::span<std::uint8_t> code, const BlockImage& image, const BlockPlace& place) {
+    HV_CHECK(serves_at(image, place.rip), "a block that cannot be moved");
+    move_addresses(code.data(), image.relocations, place.rip - image.rip,
+                   place.distance - image.distance);
+    const std::uint64_t host_delta = place.host_base - image.host_base;
+    for (const Relocation& each : image.relocations) {
+        std::uint8_t* const at = code.data() + each.offset;
+        if (each.kind == Relocation::Kind::link)
+            change_word<std::uint32_t>(at, [&](std::uint32_t w) {
+                return LinkNumber::make(place.number, LinkNumber{w}.number()).raw;
+            });
+        if (each.kind == Relocation::Kind::stub)
+            change_word<std::uint32_t>(at, [&](std::uint32_t w) { return w - host_delta; });
     }
     // Not linked yet.
     for (const LinkSite& link : image.links) {

@@ -60,6 +60,11 @@ struct BlockPlace {
     std::uint64_t distance = 0;  ///< of its windows
 };
 
+/// Makes code right for an address, and a distance of its windows, that are so much greater, where
+/// it stands.
+void move_addresses(std::uint8_t* code, std::span<const Relocation> relocations,
+                    std::uint64_t delta, std::uint64_t window_delta);
+
 /// Makes `code`, a copy of the host code of `image`, right for this place, at which the image must
 /// serve: the same guest code (offset in the page, mode, variant). No branch is linked.
 void relocate(std::span<std::uint8_t> code, const BlockImage& image, const BlockPlace& place);

@@ -20,6 +20,7 @@
 #include "hv/cpu/translate/stubs.hpp"
 #include "hv/cpu/translate/translate.hpp"
 #include "hv/cpu/translate/translation_store.hpp"
+#include "hv/cpu/translate/user_spaces.hpp"
 #include "hv/cpu/translate/vcpu_contexts.hpp"
 #include "hv/memory/derived_state.hpp"
 #include "hv/memory/page_tables.hpp"
@@ -51,14 +52,15 @@ struct TranslatorSettings {
 
 /// What an engine has done so far.
 struct TranslatorStatistics {
-    std::uint64_t translated = 0;    ///< blocks
-    std::uint64_t moved = 0;         ///< blocks that were made of one for the same code elsewhere
-    std::uint64_t stored = 0;        ///< blocks that were made of a stored translation
-    std::uint64_t instructions = 0;  ///< of guests, in the blocks translated
-    std::uint64_t dropped = 0;       ///< blocks whose code was written
-    std::uint64_t emptied = 0;       ///< times that the code cache was full
-    std::uint64_t walks = 0;         ///< page walks for data
-    std::uint64_t windows = 0;       ///< address spaces that were given windows
+    std::uint64_t translated = 0;  ///< blocks
+    std::uint64_t moved = 0;       ///< blocks that were made of one for the same code elsewhere
+    std::uint64_t taken_over = 0;  ///< pages whose blocks were those of an address space that ended
+    std::uint64_t stored = 0;      ///< blocks that were made of a stored translation
+    std::uint64_t instructions = 0;      ///< of guests, in the blocks translated
+    std::uint64_t dropped = 0;           ///< blocks whose code was written
+    std::uint64_t emptied = 0;           ///< times that the code cache was full
+    std::uint64_t walks = 0;             ///< page walks for data
+    std::uint64_t windows = 0;           ///< address spaces that were given windows
     std::uint64_t windows_given_up = 0;  ///< address spaces that lost them, for mapping too much
     /// Times that blocks came back to C++, by Leave.
     std::array<std::uint64_t, leave_causes.size()> leaves{};
@@ -113,6 +115,9 @@ private:
     const std::uint8_t* code_at(Vaddr rip, std::size_t& size, BlockKey& key, Exit& fault);
     std::optional<Insn> insn_at(Vaddr rip, bool kernel_mode, Exit& fault);
     Block& make_block(const BlockKey& key, TranslationRequest& request);
+    Block* take_over(const BlockKey& key, const TranslationRequest& request);
+    void note_user(const Block& block);
+    void keep_known_regions(Block& block, const Windows& windows);
     Block& copy_block(const BlockKey& key, const BlockImage& image,
                       const TranslationRequest& request);
     EngineProfile::Block* count_block(TranslationRequest& request);
@@ -148,6 +153,10 @@ private:
     std::unique_ptr<TranslationStore> store_;  ///< null: nothing is kept
     BlockTable blocks_;
     VcpuContexts contexts_;
+    UserSpaces user_spaces_;
+    const BlockTable::IsLiving is_living_ = [this](std::uint32_t space) {
+        return user_spaces_.is_living(space);
+    };
     /// Of the vCPU that runs, in its address space: good inside of run() alone.
     Context* context_ = nullptr;
     AddressCaches* addresses_ = nullptr;
