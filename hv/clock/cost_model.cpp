@@ -61,7 +61,8 @@ template <class Value>
 Value required(const toml::table& table, std::string_view key, const std::string& path,
                std::string_view allowed) {
     const std::optional<Value> value = table[key].value_exact<Value>();
-    if (!value) throw ConfigError(fmt::format("{}: {} must be {}", path, key, allowed));
+    const char* const what = table.contains(key) ? "must be" : "is missing: it must be";
+    if (!value) throw ConfigError(fmt::format("{}: {} {} {}", path, key, what, allowed));
     return *value;
 }
 

@@ -6,6 +6,7 @@
 #include "hv/cpu/decode/insn.hpp"
 #include "hv/cpu/translate/context.hpp"
 #include "tests/insn/bare_guest.hpp"
+#include "tests/insn/many_places_guest.hpp"
 
 namespace ring3::test {
 namespace {
@@ -69,6 +70,32 @@ TEST(SharedLookup, finds_nothing_where_the_operands_are_on_both_sides_of_a_page_
         EXPECT_EQ(exit.vector, 14);
         EXPECT_EQ(exit.address, end - 8);
         EXPECT_EQ(guest.state.retired, 1u);
+    }
+}
+
+/// The same for stores, after the second level has moved an entry that may only be read.
+TEST(SharedLookup, stores_nothing_to_a_page_that_may_only_be_read) {
+    constexpr std::uint64_t page = 0x7000'0000'0000, same_entry = page + Tlb::entries * page_size;
+    ManyPlacesGuest places(ManyPlacesGuest::settings_for(IsaLevel::x86_64_v2));
+    BareGuest& guest = places.guest;
+    places.map(Vaddr{page}, guest.page[2], false);
+    places.map(Vaddr{page + page_size}, guest.page[3]);
+    places.map(Vaddr{same_entry}, guest.page[4]);
+    // mov rax, [rsi]; mov rax, [rdi]; cmp eax, eax; mov [rdi+0xff8], rdi; mov [rdi+0x1008], rdi;
+    // setb al
+    guest.write(BareGuest::base,
+                Bytes{0x48, 0x8b, 0x06, 0x48, 0x8b, 0x07, 0x39, 0xc0, 0x48, 0x89, 0xbf, 0xf8, 0x0f,
+                      0x00, 0x00, 0x48, 0x89, 0xbf, 0x08, 0x10, 0x00, 0x00, 0x0f, 0x92, 0xc0});
+    for (int i = 0; i < 3; ++i) {
+        guest.state.reg(Gpr::rdi) = page;
+        guest.state.reg(Gpr::rsi) = same_entry;
+        guest.state.rip = BareGuest::base;
+        const Exit exit = places.core->run(guest.state, guest.environment, 1000);
+        EXPECT_EQ(exit.reason, Exit::Reason::exception) << exit.text;
+        EXPECT_EQ(exit.vector, 14);
+        EXPECT_EQ(exit.address, page + 0xff8);
+        EXPECT_EQ(guest.read<std::uint64_t>(BareGuest::data + 0xff8), 0u);
+        EXPECT_EQ(guest.read<std::uint64_t>(BareGuest::data + page_size + 8), 0u);
     }
 }
 

@@ -85,8 +85,7 @@ public:
     std::vector<Mfn> data;
     std::unique_ptr<TranslatorCore> core;
 
-private:
-    void map(Vaddr address, Mfn frame) {
+    void map(Vaddr address, Mfn frame, bool is_writable = true) {
         using namespace entry_bits;
         constexpr std::uint64_t flags = present | writable | user | accessed | dirty;
         Mfn table = guest.state.kernel_root;
@@ -100,8 +99,11 @@ private:
             }
             table = entry_mfn(entry);
         }
-        update(maddr_of(table, entry_index(address, 1) * 8), frame.raw << page_shift | flags);
+        update(maddr_of(table, entry_index(address, 1) * 8),
+               frame.raw << page_shift | (is_writable ? flags : flags & ~writable));
     }
+
+private:
     void update(Maddr at, std::uint64_t entry) {
         ASSERT_EQ(guest.tables.update(guest.domain, at, entry, EntryUpdate::normal), 0);
     }

@@ -261,7 +261,8 @@ private:
         a_.mov(first(offsetof(Tlb, read_tag)), rax);
         a_.test(x86::byte_ptr(rcx, offsetof(SecondTlb::Entry, right_epoch)), 1);
         a_.jnz(storable);
-        a_.xor_(rax, static_cast<int>(page_size));  // a page that belongs to another index
+        // As Tlb::unused_tag: a page that belongs to an index far away.
+        a_.xor_(rax, static_cast<int>(Tlb::entries / 2 * page_size));
         a_.bind(storable);
         a_.mov(first(offsetof(Tlb, write_tag)), rax);
         a_.mov(rax, entry(offsetof(SecondTlb::Entry, host)));
