@@ -53,7 +53,8 @@ TEST(DebianKernel, gives_the_same_digest_whatever_the_engine_settings) {
         "--set engine.kept_spaces=1 "
         "--set engine.superblocks=false --set engine.link_blocks=false "
         "--set engine.inline_strings=false --set engine.two_levels=false "
-        "--set engine.move_blocks=false --set engine.take_exits=false --set engine.host=baseline";
+        "--set engine.move_blocks=false --set engine.share_code=false "
+        "--set engine.take_exits=false --set engine.host=baseline";
     for (const std::string& setting :
          {std::string("engine.block_limit=1"), std::string("engine.block_limit=8"),
           std::string("engine.block_limit=0"), std::string("engine.code_cache_mib=4"),
@@ -61,7 +62,8 @@ TEST(DebianKernel, gives_the_same_digest_whatever_the_engine_settings) {
           std::string("engine.kept_spaces=1"), std::string("engine.kept_spaces=16"),
           std::string("engine.windows_after=0"), std::string("engine.windows_after=1"),
           std::string("engine.take_exits=false"), std::string("engine.move_blocks=false"),
-          std::string("engine.count_blocks=true"), all_off}) {
+          std::string("engine.share_code=false"), std::string("engine.count_blocks=true"),
+          all_off}) {
         EXPECT_EQ(digest_of(run_ring3(arguments + "--set " + setting)), reference) << setting;
     }
 }

@@ -47,6 +47,8 @@ TranslatorSettings read_settings(Params& params) {
         "count_blocks", false, "count how often each block is entered (`ring3 create --profile`)");
     settings.moves_blocks = params.boolean(
         "move_blocks", true, "code that is mapped at another address is not translated again");
+    settings.shares_code = params.boolean(
+        "share_code", true, "domains whose kernels are the same share the blocks of equal pages");
     settings.keeps_translations = params.boolean(
         "keep_translations", true, "what was translated is kept in files for later machines");
     settings.takes_exits = params.boolean(

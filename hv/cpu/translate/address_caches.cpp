@@ -346,6 +346,12 @@ void AddressCaches::drop_frame(Mfn frame, Access right) {
     }
 }
 
+void AddressCaches::forget_code(Mfn frame) {
+    for (unsigned m = 0; m < 2; ++m)
+        for (auto& [page, entry] : modes_[m].pages)
+            if (entry.frame == frame) forget_page(m, page, entry);
+}
+
 void AddressCaches::forget_jumps() {
     for (Mode& mode : modes_)
         for (auto& [page, entry] : mode.pages) entry.links.clear();

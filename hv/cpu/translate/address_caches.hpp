@@ -102,6 +102,8 @@ public:
     void drop_all() { is_stale_ = true; }
     /// Translations to this frame: all of them, or only the right to store.
     void drop_frame(Mfn frame, Access right);
+    /// Blocks in this frame cannot be entered any more.
+    void forget_code(Mfn frame);
     /// All blocks are gone.
     void forget_jumps();
     /// The block that could be entered here is gone.

@@ -258,6 +258,16 @@ void BlockTable::drop_from(std::uint32_t page, std::uint64_t offset, std::uint64
     }
 }
 
+std::vector<BlockTable::Dropped> BlockTable::straddling_into(Mfn frame) {
+    std::vector<Dropped> found;
+    for (std::uint32_t page = first_page_of(frame); page != Block::none; page = pages_[page].next)
+        for_each_in(pages_[page], [&](const Block& block) {
+            if (block.page[0] != page)
+                found.push_back({block.key.rip, block.key.kernel_mode, block.checked_entry});
+        });
+    return found;
+}
+
 void BlockTable::note_user(const Block& block, std::uint32_t space, const IsLiving& is_living) {
     for (const std::uint32_t number : block.page) {
         if (number == Block::none) continue;

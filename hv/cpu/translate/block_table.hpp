@@ -146,6 +146,8 @@ public:
     };
     /// Drops the blocks that depend on these bytes of a frame.
     std::vector<Dropped> drop(Mfn frame, std::uint64_t offset, std::uint64_t length);
+    /// Blocks whose last instruction ends in this frame, and begins in another one.
+    std::vector<Dropped> straddling_into(Mfn frame);
     bool has_code(Mfn frame) const { return first_page_of(frame) != Block::none; }
     /// Frames that have blocks.
     std::vector<Mfn> frames() const;

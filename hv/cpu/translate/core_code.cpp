@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // TranslatorCore: from RIP to a block, and back to nothing when its code is written.
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -96,9 +97,19 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     std::size_t size = 0;
     const std::uint8_t* const code = code_at(rip, size, key, fault);
     if (code == nullptr) return nullptr;
-    if (Block* known = blocks_.find(key)) {
-        note_user(*known);
-        return known;
+    const std::array<Mfn, 2> frames{key.frame, key.second_frame};
+    const auto known = [&]() -> Block* {
+        if (kernel_mode) {
+            key.frame = shared_code_.original_of(frames[0]);
+            key.second_frame = shared_code_.original_of(frames[1]);
+        }
+        return blocks_.find(key);
+    };
+    Block* found = known();
+    if (found == nullptr && kernel_mode && share(frames, page_of(rip))) found = known();
+    if (found != nullptr) {
+        note_user(*found);
+        return found;
     }
     make_room();
     TranslationRequest request;
@@ -124,18 +135,62 @@ Block* TranslatorCore::block_at(Vaddr rip, bool kernel_mode, Variant variant, Ex
     request.page = page_of(rip);
     Block& block = make_block(key, request);
     note_user(block);
-    for (const Mfn frame : {key.frame, key.second_frame}) {
-        if (frame == invalid_mfn) continue;
-        Frame& entry = frames_.at(frame);
-        if (entry.has_code) continue;
-        // From now on stores to the frame must be seen.
-        entry.has_code = true;
-        entry.right_epoch += 2;
-        contexts_.for_each_user_of(entry, [frame](AddressCaches& addresses) {
-            addresses.drop_frame(frame, Access::write);
-        });
-    }
+    for (const Mfn frame : frames)
+        if (frame != invalid_mfn) watch(frame);
     return &block;
+}
+
+/// From now on stores to the frame must be seen.
+void TranslatorCore::watch(Mfn frame) {
+    Frame& entry = frames_.at(frame);
+    if (entry.has_code) return;
+    entry.has_code = true;
+    entry.right_epoch += 2;
+    contexts_.for_each_user_of(
+        entry, [frame](AddressCaches& addresses) { addresses.drop_frame(frame, Access::write); });
+}
+
+/// Looks for blocks of other frames that serve for these, at `page` and behind it. False: nothing
+/// has changed.
+bool TranslatorCore::share(std::span<const Mfn> frames, Vaddr page) {
+    if (!settings_.shares_code) return false;
+    bool has_changed = false;
+    for (const Mfn frame : frames) {
+        if (frame != invalid_mfn && !shared_code_.is_shared(frame) && !shared_code_.is_alone(frame))
+            has_changed |= share(frame, page);
+        page = page + page_size;
+    }
+    return has_changed;
+}
+
+bool TranslatorCore::share(Mfn frame, Vaddr page) {
+    const std::byte* const code = frames_.at(frame).host;
+    for (const Mfn other : shared_code_.at(page)) {
+        if (other == frame || shared_code_.is_shared(other) || !blocks_.has_code(other)) continue;
+        if (std::memcmp(code, frames_.at(other).host, page_size) != 0) continue;
+        // What it has of its own is not needed, and nobody shares that any more.
+        code_written(frame, 0, page_size);
+        shared_code_.share(frame, other);
+        watch(frame);
+        ++statistics_.shared;
+        return true;
+    }
+    shared_code_.stay_alone(frame, page);
+    return false;
+}
+
+/// The frame is about to differ: nothing leads from it to the original's blocks any more.
+void TranslatorCore::leave_shared(Mfn frame) {
+    const auto straddlers = blocks_.straddling_into(shared_code_.original_of(frame));
+    shared_code_.leave(frame);
+    Frame& entry = frames_.at(frame);
+    entry.has_code = false;
+    ++epoch_;
+    contexts_.for_each_user_of(entry, [&](AddressCaches& addresses) {
+        addresses.forget_code(frame);
+        for (const auto& block : straddlers)
+            addresses.forget_jump(block.rip, block.kernel_mode, block.checked_entry);
+    });
 }
 
 /// Translated only where neither another block nor what is stored serves for the same code.
@@ -233,6 +288,8 @@ std::size_t TranslatorCore::code_limit() const {
 void TranslatorCore::make_room() {
     if (cache_.used() + room_for_a_block < code_limit()) return;
     for (const Mfn frame : blocks_.frames()) frames_.at(frame).has_code = false;
+    shared_code_.for_each_sharer([this](Mfn frame) { frames_.at(frame).has_code = false; });
+    shared_code_.clear();
     blocks_.clear();
     ++statistics_.emptied;
     contexts_.for_each([](AddressCaches& addresses) { addresses.forget_jumps(); });
@@ -241,6 +298,9 @@ void TranslatorCore::make_room() {
 }
 
 void TranslatorCore::code_written(Mfn frame, std::uint64_t offset, std::uint64_t length) {
+    shared_code_.written(frame);
+    for (const Mfn sharer : shared_code_.sharers_of(frame)) leave_shared(sharer);
+    if (shared_code_.is_shared(frame)) leave_shared(frame);
     const auto dropped = blocks_.drop(frame, offset, length);
     Frame& entry = frames_.at(frame);
     entry.has_code = blocks_.has_code(frame);

@@ -17,6 +17,7 @@ EngineProfile TranslatorCore::profile() const {
     count("blocks translated", statistics_.translated);
     count("instructions translated", statistics_.instructions);
     count("blocks moved to another address", statistics_.moved);
+    count("pages of code shared with other domains", statistics_.shared);
     count("pages of blocks taken over", statistics_.taken_over);
     count("blocks of stored translations", statistics_.stored);
     count("blocks dropped, their code written", statistics_.dropped);

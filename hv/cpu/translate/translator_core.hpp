@@ -17,6 +17,7 @@
 #include "hv/cpu/translate/code_cache.hpp"
 #include "hv/cpu/translate/host_traps.hpp"
 #include "hv/cpu/translate/operands.hpp"
+#include "hv/cpu/translate/shared_code.hpp"
 #include "hv/cpu/translate/stubs.hpp"
 #include "hv/cpu/translate/translate.hpp"
 #include "hv/cpu/translate/translation_store.hpp"
@@ -41,6 +42,7 @@ struct TranslatorSettings {
     bool two_levels = true;          ///< of the TLB and of the jump cache
     bool counts_blocks = false;      ///< for profile(); no block is moved then
     bool moves_blocks = true;        ///< code at another address is moved, not translated again
+    bool shares_code = true;         ///< one kernel's pages serve for others that are like them
     bool keeps_translations = true;  ///< in files, where there is a folder for them
     /// What grows in memory before it is written there: whole pages.
     std::size_t store_chunk_bytes = std::size_t{32} << 20;
@@ -55,6 +57,7 @@ struct TranslatorStatistics {
     std::uint64_t translated = 0;  ///< blocks
     std::uint64_t moved = 0;       ///< blocks that were made of one for the same code elsewhere
     std::uint64_t taken_over = 0;  ///< pages whose blocks were those of an address space that ended
+    std::uint64_t shared = 0;      ///< pages whose blocks are those of a frame that is like them
     std::uint64_t stored = 0;      ///< blocks that were made of a stored translation
     std::uint64_t instructions = 0;      ///< of guests, in the blocks translated
     std::uint64_t dropped = 0;           ///< blocks whose code was written
@@ -117,6 +120,10 @@ private:
     Block& make_block(const BlockKey& key, TranslationRequest& request);
     Block* take_over(const BlockKey& key, const TranslationRequest& request);
     void note_user(const Block& block);
+    void watch(Mfn frame);
+    bool share(std::span<const Mfn> frames, Vaddr page);
+    bool share(Mfn frame, Vaddr page);
+    void leave_shared(Mfn frame);
     void keep_known_regions(Block& block, const Windows& windows);
     Block& copy_block(const BlockKey& key, const BlockImage& image,
                       const TranslationRequest& request);
@@ -153,6 +160,7 @@ private:
     std::unique_ptr<TranslationStore> store_;  ///< null: nothing is kept
     BlockTable blocks_;
     VcpuContexts contexts_;
+    SharedCode shared_code_;
     UserSpaces user_spaces_;
     const BlockTable::IsLiving is_living_ = [this](std::uint32_t space) {
         return user_spaces_.is_living(space);

@@ -48,6 +48,7 @@ VcpuContext& VcpuContexts::of(const CpuState& state) {
     const std::uint64_t user_insns = moves_out ? (*found)->addresses.user_insns() : 0;
     if (moves_out) found = spaces.end();
     if (spaces.empty()) {
+        ++vcpus_;
         found = spaces.insert(spaces.end(), make(state.domain));
     } else if (found == spaces.end() && !moves_out && !deserves_its_own(spaces, state)) {
         found = spaces.begin();
@@ -105,13 +106,12 @@ void VcpuContexts::root_lost(DomainId domain, Mfn root) {
     }
 }
 
-std::size_t VcpuContexts::size() const {
-    std::size_t count = 0;
-    for (const auto& [domain, vcpus] : domains_) {
-        count += static_cast<std::size_t>(
-            std::ranges::count_if(vcpus, [](const Spaces& spaces) { return !spaces.empty(); }));
-    }
-    return count;
+void VcpuContexts::forget(DomainId domain) {
+    const auto found = domains_.find(domain);
+    if (found == domains_.end()) return;
+    const auto has_run = [](const Spaces& spaces) { return !spaces.empty(); };
+    vcpus_ -= static_cast<std::size_t>(std::ranges::count_if(found->second, has_run));
+    domains_.erase(found);
 }
 
 }  // namespace ring3

@@ -53,8 +53,8 @@ public:
     /// For the vCPU in its address space, in use. Valid until its domain is forgotten.
     VcpuContext& of(const CpuState& state);
     /// Of vCPUs.
-    void forget(DomainId domain) { domains_.erase(domain); }
-    std::size_t size() const;
+    void forget(DomainId domain);
+    std::size_t size() const { return vcpus_; }
 
     /// Whether its address space has run for long enough: of() gives it a context of its own.
     bool wants_windows(const AddressCaches& addresses, const CpuState& state) const;
@@ -119,6 +119,8 @@ private:
     std::uint64_t windows_after_;
     std::uint64_t turns_ = 0;
     std::map<DomainId, Vcpus> domains_;
+    /// Those that have run.
+    std::size_t vcpus_ = 0;
 };
 
 }  // namespace ring3
