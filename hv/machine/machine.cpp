@@ -86,6 +86,12 @@ Machine::Machine(MachineConfig config, Outside& outside, Log::Listener log_liste
 }
 
 Machine::~Machine() {
+    // Of several pCPUs some are in the middle of a slice; so is one that an exception came from.
+    const auto take_off = [](Runner*& running, std::uint64_t& retired) {
+        if (running != nullptr) retired += std::exchange(running, nullptr)->vcpu.cpu.retired;
+    };
+    take_off(running_, retired_);
+    for (Parked& other : pcpus_) take_off(other.running, other.retired);
     for (Member& member : members_) end(member);
     networks_.reset();
     domain0_.reset();

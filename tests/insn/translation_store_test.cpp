@@ -113,7 +113,9 @@ TEST_F(Translations, that_use_windows_serve_where_others_are) {
     const Ran first = run(folder_), second = run(folder_);
     expect_equal(run({}), first);
     expect_equal(first, second);
+#ifndef __SANITIZE_ADDRESS__  // whose shadow is where these windows would be
     EXPECT_EQ(first.statistics.windows_given_up + second.statistics.windows_given_up, 0);
+#endif
     EXPECT_GT(second.statistics.stored, 10 * second.statistics.translated);
     windows_after_ = 0;
     expect_equal(without, run(folder_));

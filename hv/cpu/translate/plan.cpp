@@ -13,7 +13,7 @@ namespace {
 constexpr int rsp = static_cast<int>(Gpr::rsp);
 
 /// Bytes of a look-up: the longer, the likelier it crosses a page.
-constexpr std::int64_t longest_span = 128;
+constexpr std::uint64_t longest_span = 128;
 
 /// Longest jump that a block follows.
 constexpr std::int64_t longest_jump = 1024;
@@ -146,7 +146,10 @@ struct Group {
             place.operand.displacement + (place.operand.base == rsp ? moved : 0);
         const std::int64_t new_low = std::min(low, at);
         const std::int64_t new_high = std::max(high, at + place.operand.size);
-        if (new_high - new_low > longest_span) return false;
+        // Absolute addresses may be as far apart as any.
+        const auto length =
+            static_cast<std::uint64_t>(new_high) - static_cast<std::uint64_t>(new_low);
+        if (length > longest_span) return false;
         low = new_low;
         high = new_high;
         writes = writes || place.write;
