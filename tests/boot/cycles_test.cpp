@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Guests that come and go on one machine in the background leave nothing behind in its process.
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <unistd.h>
 
@@ -63,14 +66,20 @@ TEST(Cycles, of_guests_with_disk_and_network_leave_nothing_behind) {
             run_ring3("destroy tiny");
         }
     };
-    // What grows once, as caches do, has grown after some.
-    for (int i = 0; i < 8; ++i) cycle(i);
-    const Held before = Held::by(pid);
-    for (int i = 0; i < cycles(); ++i) cycle(i);
-    const Held after = Held::by(pid);
+    // What grows once, as caches do, has grown after some; what the C library keeps for later comes
+    // and goes.
+    constexpr int first = 8, last = 4;
+    std::vector<Held> held;
+    for (int i = 0; i < first + cycles(); ++i) {
+        cycle(i);
+        held.push_back(Held::by(pid));
+    }
+    const auto resident = [](const Held& one) { return one.resident_kib; };
+    const auto before = std::ranges::max(std::span(held).first(first), {}, resident);
+    const auto after = std::ranges::min(std::span(held).last(last), {}, resident);
     fmt::print("resident KiB before {}, after {}\n", before.resident_kib, after.resident_kib);
-    EXPECT_EQ(after.descriptors, before.descriptors);
-    EXPECT_EQ(after.threads, before.threads);
+    EXPECT_EQ(held.back().descriptors, held[first - 1].descriptors);
+    EXPECT_EQ(held.back().threads, held[first - 1].threads);
     // Far less than one guest has, however many there were.
     EXPECT_LT(after.resident_kib, before.resident_kib + (16u << 10));
     const Json info = Json::parse(run_ring3("info --json").shown)["result"];

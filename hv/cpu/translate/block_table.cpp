@@ -272,11 +272,11 @@ void BlockTable::note_user(const Block& block, std::uint32_t space, const IsLivi
     for (const std::uint32_t number : block.page) {
         if (number == Block::none) continue;
         CodePage& page = pages_[number];
-        auto users = std::span(page.user).first(page.users);
-        if (page.has_more_users || std::ranges::find(users, space) != users.end()) continue;
+        const auto users = page.user.begin(), end = users + page.users;
+        if (page.has_more_users || std::find(users, end, space) != end) continue;
         if (page.users == CodePage::most_users) {
-            const auto dead = std::ranges::remove_if(users, std::not_fn(is_living));
-            page.users -= static_cast<std::uint8_t>(dead.size());
+            const auto living = std::remove_if(users, end, std::not_fn(is_living));
+            page.users = static_cast<std::uint8_t>(living - users);
         }
         if (page.users == CodePage::most_users)
             page.has_more_users = true;
@@ -298,9 +298,8 @@ CodePage* BlockTable::abandoned_page(const BlockKey& key, const IsLiving& is_liv
             page.kernel_mode == key.kernel_mode && (page.windows != 0) == (key.windows != 0);
         const bool can_move = page.address == address ||
                               (is_movable_address(page.address) && is_movable_address(address));
-        const auto users = std::span(page.user).first(page.users);
         if (is_like_it && can_move && !page.has_more_users &&
-            std::ranges::none_of(users, is_living))
+            std::none_of(page.user.begin(), page.user.begin() + page.users, is_living))
             return &page;
     }
     return nullptr;

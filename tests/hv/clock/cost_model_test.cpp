@@ -53,14 +53,16 @@ TEST(CostModel, holds_what_its_file_says) {
 }
 
 TEST(CostModel, is_refused_when_something_is_missing_or_wrong) {
-    EXPECT_THAT(refusal(model_text("flush_ns = 60\n", "")),
-                HasSubstr("lab.toml: flush_ns must be a whole number from 0 to 1000000000"));
+    EXPECT_THAT(
+        refusal(model_text("flush_ns = 60\n", "")),
+        HasSubstr("lab.toml: flush_ns is missing: it must be a whole number from 0 to 1000000000"));
     EXPECT_THAT(refusal(model_text("flush_ns = 60", "flush_ns = -1")), HasSubstr("flush_ns = -1"));
     EXPECT_THAT(refusal(model_text("instruction_ps = 250", "instruction_ps = 0")),
                 HasSubstr("from 1 to 1000000"));
     EXPECT_THAT(refusal(model_text("flush_ns = 60", "flush_ns = 60\nflash_ns = 60")),
                 HasSubstr("has no \"flash_ns\" (did you mean \"flush_ns\"?)"));
-    EXPECT_THAT(refusal(model_text("version = 3\n", "")), HasSubstr("version must be"));
+    EXPECT_THAT(refusal(model_text("version = 3\n", "")),
+                HasSubstr("version is missing: it must be"));
     EXPECT_THAT(refusal("]"), HasSubstr("lab.toml:1: "));
 }
 
