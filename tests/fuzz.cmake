@@ -21,10 +21,15 @@ elseif(fuzz_sources AND NOT RING3_FUZZ)
     set_tests_properties(fuzz/build PROPERTIES LABELS slow TIMEOUT 1800
         PROCESSORS ${processors}  # ninja takes them all: no other test beside it
         FIXTURES_REQUIRED fuzz_configured FIXTURES_SETUP fuzz_built)
+    # The tree has the program as well, by another compiler.
+    add_test(NAME boot/one_digest COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/boot/one_digest"
+        "$<TARGET_FILE:ring3>" "${fuzz_tree}/ring3")
+    set_tests_properties(boot/one_digest PROPERTIES LABELS slow TIMEOUT 300
+        FIXTURES_REQUIRED fuzz_built)
 endif()
 
 if(RING3_FUZZ)
-    add_custom_target(fuzz_targets)
+    add_custom_target(fuzz_targets DEPENDS ring3)
 endif()
 foreach(source ${fuzz_sources})
     get_filename_component(name "${source}" NAME_WE)
