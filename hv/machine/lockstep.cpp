@@ -149,10 +149,11 @@ bool Machine::run_by_time(Time end) {
 }
 
 std::optional<PcpuId> Machine::furthest_behind(Time end) const {
+    const bool is_at_its_end = has_retired_all();
     std::optional<PcpuId> furthest;
     for (PcpuId pcpu{0}; pcpu < pcpus_end(); ++pcpu) {
         const Parked& own = pcpus_[pcpu.raw];
-        if (own.time >= end || (has_retired_all() && !own.stops)) continue;
+        if (own.time >= end || (is_at_its_end && !own.stops)) continue;
         if (!furthest || own.time < pcpus_[furthest->raw].time) furthest = pcpu;
     }
     return furthest;
