@@ -28,6 +28,18 @@ void check_domain(const DomainChoice& domain, const GuestChoice& guest, CpuPools
 
 }  // namespace
 
+void check_settings(const Descriptor& descriptor, Errors& errors) {
+    for (const std::string& setting : descriptor.settings) {
+        const std::string key = setting.substr(0, setting.find('='));
+        for (const SweepAxis& axis : descriptor.sweep)
+            if (axis.key == key)
+                errors.add("--set " + setting,
+                           fmt::format("has no effect: the sweep gives {0} its values; --set "
+                                       "'sweep.{0}=[...]' gives it others",
+                                       key));
+    }
+}
+
 void check_machines(const Descriptor& descriptor, Errors& errors) {
     std::set<std::string> said;
     for (const Cell& cell : cells_of(descriptor)) {

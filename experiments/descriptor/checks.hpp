@@ -8,6 +8,9 @@
 
 namespace ring3::experiment {
 
+/// An error for each setting of the command line that a sweep leaves without effect.
+void check_settings(const Descriptor& descriptor, Errors& errors);
+
 /// One error for each thing that is wrong, with the first cell that it is wrong in.
 void check_machines(const Descriptor& descriptor, Errors& errors);
 

@@ -544,6 +544,7 @@ Descriptor parse_descriptor(const std::filesystem::path& path, std::string text,
         read_claims(root, descriptor);
         root.reject_unknown({machine_tables.begin(), machine_tables.end()});
     }
+    check_settings(descriptor, errors);
     if (errors.empty()) check_machines(descriptor, errors);
     errors.raise();
     return descriptor;

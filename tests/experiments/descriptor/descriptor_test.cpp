@@ -258,6 +258,19 @@ TEST(Descriptor, refuses_numbers_of_a_sweep_that_there_cannot_be) {
     EXPECT_THAT(with("'guest.memory_mib' = [256, -5]\n"), HasSubstr("from 16 to"));
 }
 
+TEST(Descriptor, refuses_a_setting_that_the_sweep_overrides) {
+    const std::string text = small + "[sweep]\n\"scheduler.slice_us\" = [5000, 50000]\n";
+    try {
+        parse_descriptor("small.toml", text, {"scheduler.slice_us=7000"});
+        FAIL();
+    } catch (const ConfigError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("'sweep.scheduler.slice_us=[...]'"));
+    }
+    const Descriptor other =
+        parse_descriptor("small.toml", text, {"sweep.scheduler.slice_us=[7000]"});
+    EXPECT_THAT(other.sweep.at(0).values, ElementsAre("7000"));
+}
+
 TEST(Descriptor, refuses_domains_that_cannot_be_made) {
     const auto with = [](const std::string& config) {
         return errors_of(std::string(domains) + "config = [\"" + config + "\"]\n");
