@@ -13,7 +13,8 @@ namespace {
 constexpr double gap_before_published = 0.4, gap_between_groups = 1.6, fewest_slots = 26;
 constexpr double plot_width_px = 820, widest_text_px = 44;
 
-// Bars up to the first are shown whole; where one is higher, all are cut at the second.
+// Bars up to the first are shown whole, and lines up to there; where a bar is higher, all are cut
+// at the second.
 constexpr double highest_whole = 2, cut = 1.6;
 
 struct Placed {
@@ -61,15 +62,17 @@ bool is_beyond(const BarChart::Bar& bar, double limit) { return bar.height.value
 
 /// The bars as they are drawn, cut where that is needed.
 BarChart as_drawn(BarChart chart) {
-    if (!is_cut(chart)) return chart;
+    if (chart.scale == BarChart::Scale::amounts) return chart;
+    const bool cuts_bars = is_cut(chart);
+    const double longest_line = cuts_bars ? cut : highest_whole;
     for (BarChart::Group& group : chart.groups)
         for (BarChart::Bar& bar : group.bars) {
-            if (is_beyond(bar, cut)) {
+            if (cuts_bars && is_beyond(bar, cut)) {
                 bar.text += fmt::format(" ({}x)", ratio_text(*bar.height));
                 bar.height = cut;
                 bar.interval.reset();
             } else if (bar.interval) {
-                bar.interval->high = std::min(bar.interval->high, cut);
+                bar.interval->high = std::min(bar.interval->high, longest_line);
             }
         }
     return chart;
@@ -125,6 +128,15 @@ bool is_cut(const BarChart& chart) {
     return std::ranges::any_of(chart.groups, [](const BarChart::Group& group) {
         return std::ranges::any_of(
             group.bars, [](const BarChart::Bar& bar) { return is_beyond(bar, highest_whole); });
+    });
+}
+
+bool cuts_lines(const BarChart& chart) {
+    if (chart.scale == BarChart::Scale::amounts || is_cut(chart)) return false;
+    return std::ranges::any_of(chart.groups, [](const BarChart::Group& group) {
+        return std::ranges::any_of(group.bars, [](const BarChart::Bar& bar) {
+            return bar.interval && bar.interval->high > highest_whole;
+        });
     });
 }
 

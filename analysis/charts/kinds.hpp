@@ -53,6 +53,8 @@ struct BarChart {
 Chart draw_bars(const BarChart& chart);
 /// Some bar is so much higher than 1 that the others would not be seen beside it: it is cut.
 bool is_cut(const BarChart& chart);
+/// No bar is, but the interval of one goes on above where its line ends.
+bool cuts_lines(const BarChart& chart);
 
 /// Every value as a dot, over a box of quartiles where there are five values or more.
 struct DotChart {

@@ -196,6 +196,7 @@ std::optional<Chart> Builder::chart() {
     if (any_exact_) caption += "Ratios under the virtual clock are exact. ";
     if (is_cut(bars_))
         caption += "A bar that is cut at the upper edge has its height beside its number. ";
+    if (cuts_lines(bars_)) caption += "A line that ends at 2 goes on; the table has its end. ";
     caption +=
         "Hatched: published figures (Barham et al., SOSP 2003, figure 3), relative to the Linux of "
         "that time on other hardware with other programs; they are in no statistic.";
