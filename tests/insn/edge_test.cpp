@@ -99,6 +99,26 @@ TEST(SharedLookup, stores_nothing_to_a_page_that_may_only_be_read) {
     }
 }
 
+/// Of whatever the host's registers hold meanwhile the guest sees nothing.
+TEST(BitScan, of_zero_leaves_its_destination_as_it_is) {
+    for (const std::uint8_t opcode : {std::uint8_t{0xbc}, std::uint8_t{0xbd}}) {
+        for (unsigned destination = 0; destination < 16; ++destination) {
+            const unsigned source = (destination + 1) % 16;
+            BareGuest guest;
+            guest.state.reg(static_cast<Gpr>(destination)) = 0x1122'3344'5566'7788;
+            guest.state.reg(static_cast<Gpr>(source)) = 0;
+            const auto rex =
+                static_cast<std::uint8_t>(0x48 | (destination >> 3) << 2 | source >> 3);
+            const auto modrm =
+                static_cast<std::uint8_t>(0xc0 | (destination & 7) << 3 | (source & 7));
+            guest.write(BareGuest::base, Bytes{rex, 0x0f, opcode, modrm, 0x0f, 0x0b});
+            EXPECT_EQ(guest.run(1000).vector, 6);
+            EXPECT_EQ(guest.state.reg(static_cast<Gpr>(destination)), 0x1122'3344'5566'7788u)
+                << destination;
+        }
+    }
+}
+
 TEST(Rdrand, writes_its_register_at_any_width_and_sets_the_carry_flag_alone) {
     constexpr std::uint64_t number = 0x1234'5678'9abc'def0, old = 0x1111'2222'3333'4444;
     const std::pair<Bytes, std::uint64_t> widths[] = {

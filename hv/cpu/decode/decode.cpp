@@ -328,10 +328,13 @@ void note_flags(const ZydisDecodedInstruction& z, Insn& insn) {
 void note_register(const ZydisDecodedOperand& operand, Insn& insn) {
     RegisterField field = general_register(operand.reg.value);
     if (!field.used()) return;
-    // What is not certainly written keeps its value: as good as read.
-    field.read =
-        (operand.actions & (ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_CONDWRITE)) != 0;
     field.write = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+    // What is not certainly written keeps its value: as good as read. The tables have BSF and BSR
+    // always write, which CPUs do not where the source is 0.
+    const bool is_scan = insn.mnemonic == ZYDIS_MNEMONIC_BSF || insn.mnemonic == ZYDIS_MNEMONIC_BSR;
+    field.read =
+        (is_scan && field.write) ||
+        (operand.actions & (ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_CONDWRITE)) != 0;
     insn.registers = static_cast<std::uint16_t>(insn.registers | (1u << field.number));
     if (field.write) {
         insn.registers_written =
