@@ -60,6 +60,13 @@ bool is_cut_here(const BarChart::Bar& bar) { return bar.height == cut; }
 
 bool is_beyond(const BarChart::Bar& bar, double limit) { return bar.height.value_or(0) > limit; }
 
+template <class Is>
+bool has_bar(const BarChart& chart, Is is) {
+    return std::ranges::any_of(chart.groups, [&](const BarChart::Group& group) {
+        return std::ranges::any_of(group.bars, is);
+    });
+}
+
 /// The bars as they are drawn, cut where that is needed.
 BarChart as_drawn(BarChart chart) {
     if (chart.scale == BarChart::Scale::amounts) return chart;
@@ -125,18 +132,13 @@ bool names_overlap(const BarChart& chart, const Layout& layout, double slots) {
 
 bool is_cut(const BarChart& chart) {
     if (chart.scale == BarChart::Scale::amounts) return false;
-    return std::ranges::any_of(chart.groups, [](const BarChart::Group& group) {
-        return std::ranges::any_of(
-            group.bars, [](const BarChart::Bar& bar) { return is_beyond(bar, highest_whole); });
-    });
+    return has_bar(chart, [](const BarChart::Bar& bar) { return is_beyond(bar, highest_whole); });
 }
 
 bool cuts_lines(const BarChart& chart) {
     if (chart.scale == BarChart::Scale::amounts || is_cut(chart)) return false;
-    return std::ranges::any_of(chart.groups, [](const BarChart::Group& group) {
-        return std::ranges::any_of(group.bars, [](const BarChart::Bar& bar) {
-            return bar.interval && bar.interval->high > highest_whole;
-        });
+    return has_bar(chart, [](const BarChart::Bar& bar) {
+        return bar.interval && bar.interval->high > highest_whole;
     });
 }
 

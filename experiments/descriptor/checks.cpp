@@ -19,11 +19,8 @@ namespace {
 void check_domain(const DomainChoice& domain, const GuestChoice& guest, CpuPools& pools) {
     const std::string text = fmt::format("name = '{}'\nkernel = '{}'\nmemory = {}\nvcpus = {}\n",
                                          domain.name, guest.kernel, guest.memory_mib, guest.vcpus);
-    const DomainConfig config = parse_domain_config(
-        fmt::format("[[domains]] \"{}\" config", domain.name), text, domain.config);
-    const CpuPool& pool = pools.named(config.pool);
-    for (VcpuId vcpu{0}; vcpu < VcpuId{config.max_vcpus}; ++vcpu)
-        CpuPools::check_affinity(pool, config.scheduling.affinity_of(vcpu));
+    pools.for_domain(parse_domain_config(fmt::format("[[domains]] \"{}\" config", domain.name),
+                                         text, domain.config));
 }
 
 }  // namespace

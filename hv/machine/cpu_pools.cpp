@@ -251,6 +251,13 @@ void CpuPools::move(ScheduledVcpu& vcpu, CpuPool& pool, Time now) {
     if (vcpu.place == ScheduledVcpu::Place::waiting) pool.scheduler->wake(vcpu.view, now, kicks);
 }
 
+CpuPool& CpuPools::for_domain(const DomainConfig& config) {
+    CpuPool& pool = named(config.pool);
+    for (VcpuId vcpu{0}; vcpu < VcpuId{config.max_vcpus}; ++vcpu)
+        check_affinity(pool, config.scheduling.affinity_of(vcpu));
+    return pool;
+}
+
 void CpuPools::check_affinity(const CpuPool& pool, Affinity affinity) {
     if ((pool.pcpus.pcpus & affinity.pcpus) != 0) return;
     if (pool.pcpus == nothing)

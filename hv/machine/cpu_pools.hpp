@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "hv/base/units.hpp"
+#include "hv/machine/config/domain_config.hpp"
 #include "hv/machine/config/machine_config.hpp"
 #include "hv/sched/scheduler.hpp"
 
@@ -63,6 +64,9 @@ public:
     CpuPool* find(std::string_view name);
     /// The same; throws ConfigError, which names those that there are.
     CpuPool& named(std::string_view name);
+    /// Where a domain starts; throws ConfigError when one of its vCPUs could run on none of the
+    /// pool's pCPUs.
+    CpuPool& for_domain(const DomainConfig& config);
     /// In the order of their numbers.
     std::list<CpuPool>& all() { return pools_; }
     /// Null for a free pCPU.

@@ -200,9 +200,7 @@ DomainId Machine::next_id() const {
 void Machine::start(Member& member) {
     const DomainConfig& config = member.guest.spec().config;
     member.scheduling = config.scheduling;
-    CpuPool& pool = pools_.named(config.pool);
-    for (VcpuId vcpu{0}; vcpu < VcpuId{config.max_vcpus}; ++vcpu)
-        CpuPools::check_affinity(pool, config.scheduling.affinity_of(vcpu));
+    CpuPool& pool = pools_.for_domain(config);
     last_id_ = next_id();
     member.is_settled = false;
     member.guest.make(last_id_, *this, tables_);

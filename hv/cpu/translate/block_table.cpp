@@ -22,9 +22,19 @@ std::uint32_t hash_of(std::uint64_t rip, const BlockKey& key) {
 }
 
 std::uint32_t hash_of(const BlockKey& key) { return hash_of(key.rip.raw, key); }
+std::uint32_t hash_of(const CodePage& page) {
+    return hash_of(BlockKey{.rip = page.address,
+                            .frame = page.frame,
+                            .kernel_mode = page.kernel_mode,
+                            .windows = page.windows});
+}
 std::uint32_t hash_of_place(BlockKey key) {
     key.windows = key.windows != 0 ? 1 : 0;
     return hash_of(page_offset(key.rip), key);
+}
+
+BlockTable::Dropped entry_of(const Block& block) {
+    return {block.key.rip, block.key.kernel_mode, block.checked_entry};
 }
 
 bool is_same_place(BlockKey a, const BlockKey& b) {
@@ -47,8 +57,8 @@ const InsnSite& Block::site_of(std::uint64_t host_address) const {
 }
 
 Block* BlockTable::find(const BlockKey& key) {
-    const std::uint32_t number = by_key_.find(
-        ring3::hash_of(key), [&](std::uint32_t each) { return blocks_[each]->key == key; });
+    const std::uint32_t number =
+        by_key_.find(hash_of(key), [&](std::uint32_t each) { return blocks_[each]->key == key; });
     return number == Block::none ? nullptr : blocks_[number];
 }
 
@@ -107,7 +117,7 @@ Block& BlockTable::add(const BlockKey& key, const BlockImage& image, std::uint64
     if (block.straddles())
         enter_page(block, 1,
                    {key.second_frame, page_of(key.rip) + page_size, key.kernel_mode, key.windows});
-    by_key_.add(ring3::hash_of(key), number);
+    by_key_.add(hash_of(key), number);
     if (block.is_movable && find_twin(key) == nullptr) by_place_.add(hash_of_place(key), number);
     blocks_.push_back(&block);
     ++size_;
@@ -167,13 +177,6 @@ void BlockTable::forget_link(const Block& from, LinkNumber link) {
     *at = linked.next;
 }
 
-std::uint32_t BlockTable::hash_of(const CodePage& page) {
-    return ring3::hash_of({.rip = page.address,
-                           .frame = page.frame,
-                           .kernel_mode = page.kernel_mode,
-                           .windows = page.windows});
-}
-
 std::uint32_t BlockTable::find_page(const CodePage& like) const {
     return by_page_.find(hash_of(like), [&](std::uint32_t each) {
         const CodePage& page = pages_[each];
@@ -224,7 +227,7 @@ void BlockTable::remove(Block& block) {
         block.linked_from = blocks_[from.block()]->linked[from.number()].next;
         unlink(from);
     }
-    by_key_.remove(ring3::hash_of(block.key), block.number);
+    by_key_.remove(hash_of(block.key), block.number);
     if (block.is_movable) by_place_.remove(hash_of_place(block.key), block.number);
     leave_page(block, 0);
     if (block.straddles()) leave_page(block, 1);
@@ -253,7 +256,7 @@ void BlockTable::drop_from(std::uint32_t page, std::uint64_t offset, std::uint64
         const std::uint64_t first = second ? 0 : block.first_byte;
         const std::uint64_t last = second ? 16 : block.last_byte;
         if (offset >= last || first >= offset + length) continue;
-        dropped.push_back({block.key.rip, block.key.kernel_mode, block.checked_entry});
+        dropped.push_back(entry_of(block));
         remove(block);
     }
 }
@@ -262,8 +265,7 @@ std::vector<BlockTable::Dropped> BlockTable::straddling_into(Mfn frame) {
     std::vector<Dropped> found;
     for (std::uint32_t page = first_page_of(frame); page != Block::none; page = pages_[page].next)
         for_each_in(pages_[page], [&](const Block& block) {
-            if (block.page[0] != page)
-                found.push_back({block.key.rip, block.key.kernel_mode, block.checked_entry});
+            if (block.page[0] != page) found.push_back(entry_of(block));
         });
     return found;
 }
@@ -319,10 +321,10 @@ void BlockTable::take_over(CodePage& page, const BlockKey& key, std::uint64_t di
     by_page_.remove(hash_of(page), number);
     for_each_in(page, [&](Block& block) {
         cut_links_to_others(block);
-        by_key_.remove(ring3::hash_of(block.key), block.number);
+        by_key_.remove(hash_of(block.key), block.number);
         block.key.rip = block.key.rip + delta;
         block.key.windows = key.windows;
-        by_key_.add(ring3::hash_of(block.key), block.number);
+        by_key_.add(hash_of(block.key), block.number);
         move_addresses(cache_.writable(block.host_base), block.relocations, delta,
                        distance - block.distance);
         block.distance = distance;

@@ -164,7 +164,6 @@ private:
         return frame.raw < by_frame_.size() ? by_frame_[frame.raw] : Block::none;
     }
     std::uint32_t find_page(const CodePage& like) const;
-    static std::uint32_t hash_of(const CodePage& page);
     void enter_page(Block& block, unsigned which, const CodePage& like);
     void leave_page(const Block& block, unsigned which);
     void drop_from(std::uint32_t page, std::uint64_t offset, std::uint64_t length,
